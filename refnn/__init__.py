@@ -1,0 +1,28 @@
+"""refnn: a reference for backpropagation in plain NumPy.
+
+Read in this order: activations, layers, losses, network, optimizers, training.
+"""
+
+from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.complexity import complexity, summary
+from refnn.initializers import He, Normal, TruncatedNormal, Zeros
+from refnn.layers import Activation, Dense
+from refnn.losses import (
+    Asymmetric,
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    SoftmaxCrossentropy,
+)
+from refnn.network import Network, multilayer
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.regularizers import L2
+from refnn.schedules import Constant, ExponentialDecay, PerEpoch
+from refnn.state import History, NonFiniteError, State, Step
+from refnn.training import (
+    evaluate,
+    fit,
+    initial_state,
+    load_state,
+    save_state,
+    train_step,
+)

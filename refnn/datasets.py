@@ -1,0 +1,479 @@
+"""Data: three small sets, the user's own files, and what data need before training.
+
+x is (N, D), one row a sample; y is (N, K): one-hot rows for classes, numbers for regression.
+"""
+
+import csv
+import math
+import reprlib
+import zipfile
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnn import checks
+from refnn.typing import Array
+
+LIMIT = 2**30
+"""Bytes. A larger file, array or one-hot matrix is refused before any memory is taken for it."""
+
+LINE = 2**24
+"""Bytes. A CSV file with a longer line is refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples and targets.
+
+    Parameters
+    ----------
+    x : Array, (N, D)
+        Features.
+    y : Array, (N, K)
+        Targets: one-hot rows, or numbers.
+    feature_names : tuple of str
+        D names.
+    class_names : tuple of str
+        K names; empty for regression.
+    """
+
+    x: Array
+    y: Array
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+
+
+# ---- three sets -------------------------------------------------------------------------------
+
+
+def iris(dtype: npt.DTypeLike = np.float32) -> Dataset:
+    """Return Fisher's iris flowers: x (150, 4) in cm, y one-hot (150, 3), 50 rows a class.
+
+    The same numbers in the same order as ``sklearn.datasets.load_iris``. The copy of the UCI
+    repository differs from Fisher's paper, and so from these, in rows 34 and 37 (from 0).
+    """
+    return load_csv(Path(__file__).parent / "data" / "iris.csv", label="species", dtype=dtype)
+
+
+def yoghurt(dtype: npt.DTypeLike = np.float32) -> Dataset:
+    """Return the tutorial's daily sales: x (32, 2) in [0, 1), y = x₁ + x₂ + noise, (32, 1).
+
+    The noise is uniform in [−0.05, 0.05). Seed 23455, drawn in the tutorial's order.
+    """
+    dtype = _float_type(dtype)
+    random = np.random.RandomState(23455)  # noqa: NPY002, the tutorial's generator
+    x = random.rand(32, 2)
+    y = x[:, :1] + x[:, 1:] + (random.rand(32, 1) / 10 - 0.05)
+    return Dataset(x.astype(dtype), y.astype(dtype), ("x1", "x2"))
+
+
+def dots(dtype: npt.DTypeLike = np.float32) -> Dataset:
+    """Return the tutorial's points: x (300, 2) normal, y = 1 where x₁² + x₂² < 2, else 0, (300, 1).
+
+    Seed 2; the coordinates have the nine decimals of the tutorial's file. 188 of the 300 are 1.
+    """
+    dtype = _float_type(dtype)
+    random = np.random.RandomState(2)  # noqa: NPY002, the tutorial's generator
+    x = random.randn(300, 2).round(9)
+    y = np.sum(x * x, axis=1, keepdims=True) < 2
+    return Dataset(x.astype(dtype), y.astype(dtype), ("x1", "x2"))
+
+
+# ---- what data need before training -----------------------------------------------------------
+
+
+class Standardized(NamedTuple):
+    """x with mean 0 and deviation 1 in each column, and the mean and deviation it had before."""
+
+    x: Array
+    mean: Array
+    deviation: Array
+
+
+def standardize(
+    x: Array,
+    mean: Array | None = None,
+    deviation: Array | None = None,
+    feature_names: Sequence[str] = (),
+) -> Standardized:
+    """Return (x − mean) / deviation, column by column, in x's dtype.
+
+    Without ``mean`` and ``deviation`` they are taken from x, in float64 at least:
+    mean = Σ x / N, deviation = √(Σ (x − mean)² / N). This is the population's deviation, as in
+    scikit-learn's ``StandardScaler``; pandas' ``std`` divides by N − 1. Held-out data take those
+    of the training data::
+
+        train = standardize(x_train)
+        test = standardize(x_test, train.mean, train.deviation)
+
+    Parameters
+    ----------
+    x : Array, (N, D)
+        Of a floating dtype.
+    mean, deviation : Array, (D,), optional
+        Both or neither.
+    feature_names : sequence of str
+        For the error messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x is no such array or holds NaN or an infinity, or a column is constant.
+    """
+    checks.array("x", x, (None, None))
+    checks.floating("x", x)
+    checks.finite("x", x)
+    if x.size == 0:
+        raise ValueError(f"x has shape {x.shape}; expected at least one row and one column")
+    if (mean is None) != (deviation is None):
+        raise ValueError("standardize takes both mean and deviation, or neither; one came")
+    wide = x.astype(np.result_type(x, np.float64))
+    if mean is None or deviation is None:
+        constant = np.min(x, axis=0) == np.max(x, axis=0)  # exact, where a computed 0 is not
+        mean, deviation = np.mean(wide, axis=0), np.where(constant, 0.0, np.std(wide, axis=0))
+    checks.array("mean", mean, x.shape[1:])
+    checks.array("deviation", deviation, x.shape[1:])
+    for column, width in enumerate(deviation):
+        if not 0 < width < math.inf:
+            name = f" ({feature_names[column]})" if feature_names else ""
+            raise ValueError(
+                f"x: column {column}{name} has deviation {width}; expected one above 0: a "
+                "constant column tells nothing and cannot be standardized, leave it out"
+            )
+    return Standardized(((wide - mean) / deviation).astype(x.dtype), mean, deviation)
+
+
+def one_hot(
+    labels: Sequence[int] | Array, classes: int | None = None, dtype: npt.DTypeLike = np.float32
+) -> Array:
+    """Return y with y[i, k] = 1 where labels[i] = k, else 0; shape (N, classes).
+
+    Parameters
+    ----------
+    labels : sequence of int, (N,)
+        Whole numbers from 0 to classes − 1.
+    classes : int, optional
+        K; by default the largest label + 1.
+    dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        With the row of the first label that is no such number.
+    """
+    dtype = _float_type(dtype)
+    expected = "0, 1, 2, …" if classes is None else f"0 to {checks.count('classes', classes) - 1}"
+    for row, label in enumerate(labels):
+        whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
+        if not whole or label < 0 or (classes is not None and label >= classes):
+            raise ValueError(f"labels: row {row} is {label!r}; expected a whole number {expected}")
+    if len(labels) == 0:
+        raise ValueError("labels is empty; expected at least one label")
+    columns = int(max(labels)) + 1 if classes is None else classes
+    if len(labels) * columns * dtype.itemsize > LIMIT:
+        raise ValueError(f"labels: {len(labels)} rows of {columns} classes exceed {LIMIT} bytes")
+    return (np.asarray(labels)[:, None] == np.arange(columns)).astype(dtype)
+
+
+def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> Iterator[Array]:
+    """Yield the row numbers 0 … n − 1 in batches; the last one may be shorter.
+
+    Parameters
+    ----------
+    n : int
+        Rows, at least 1.
+    batch_size : int
+        Rows a batch; one batch holds all if it exceeds n.
+    rng : numpy.random.Generator, optional
+        Shuffles the rows; without it they keep their order.
+    """
+    n, batch_size = checks.count("n", n), checks.count("batch_size", batch_size)
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed), or None")
+    rows = np.arange(n) if rng is None else rng.permutation(n)
+    return (rows[start : start + batch_size] for start in range(0, n, batch_size))
+
+
+# ---- the user's own files ---------------------------------------------------------------------
+
+
+def load_csv(
+    path: str | PathLike[str],
+    *,
+    label: str | int,
+    task: Literal["classification", "regression"] | None = None,
+    header: bool | None = None,
+    delimiter: str = ",",
+    dtype: npt.DTypeLike = np.float32,
+) -> Dataset:
+    """Read a table of numbers: one row a sample, one column the label.
+
+    Parameters
+    ----------
+    path : path
+        A UTF-8 file of at most 1 GiB. Blank lines are skipped.
+    label : str or int
+        Name of the label's column, which says that the first row is a header; or its position,
+        counted from 0.
+    task : "classification" or "regression", optional
+        By default labels are classes if they are text or whole numbers throughout, and regression
+        targets if they are other numbers. Say "regression" where a target such as a price happens
+        to be whole. Classes are sorted, numbers by value, and y is one-hot.
+    header : bool, optional
+        By default the first row is a header if its cells besides the label's are no numbers.
+    delimiter : str
+        What stands between cells.
+    dtype
+        float32 or float64.
+
+    Returns
+    -------
+    Dataset
+        Without a header the columns are called "0", "1", … by position.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        With the line, and the column's name: if a cell is missing or no number finite in this
+        dtype, a row has too few or too many cells, the label's column does not exist, it is
+        unclear whether there is a header, or the file is too large or no such text at all.
+    """
+    path, dtype = _file(path), _float_type(dtype)
+    if task not in (None, "classification", "regression"):
+        raise ValueError(f"task = {task!r}; expected 'classification', 'regression' or None")
+    rows = _csv_rows(path, delimiter)
+    line, names = next(rows, (1, []))
+    if len(names) < 2:
+        raise ValueError(
+            f"{path}: {len(names)} columns; expected a label and at least one feature, "
+            f"with {delimiter!r} between them"
+        )
+    position = _label_position(f"{path}, line {line}", names, label)
+    if not _has_header(f"{path}, line {line}", names, position, label, header):
+        rows = chain([(line, names)], rows)
+        names = [str(column) for column in range(len(names))]
+
+    largest = float(np.finfo(dtype).max)
+    features, labels, lines = array("d"), list[str](), list[int]()
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise ValueError(f"{path}, line {line}: {len(cells)} cells; expected {len(names)}")
+        for column, cell in enumerate(cells):
+            try:
+                if column == position:
+                    labels.append(_label(cell))
+                else:
+                    features.append(_finite(cell, largest))
+            except ValueError as error:
+                where = f"{path}, line {line}, column {_short(names[column])}"
+                raise ValueError(f"{where}: {error}") from None
+        lines.append(line)
+    if not lines:
+        raise ValueError(f"{path}: a header and no rows; expected at least one row")
+
+    y, class_names = _targets(path, lines, labels, task, dtype)
+    x = np.array(features).reshape(len(lines), -1).astype(dtype)
+    return Dataset(x, y, tuple(names[:position] + names[position + 1 :]), class_names)
+
+
+def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
+    """Read the arrays x (N, D) and y (N, K) of an NPZ file, as ``np.savez(path, x=x, y=y)`` makes.
+
+    Nothing is unpickled, and sizes are checked before memory is taken. Integers and other floats
+    become ``dtype``. The columns are called "0", "1", …; what those of y mean the file cannot
+    say, so ``class_names`` is empty. Labels such as 0, 1, 2 need ``one_hot`` before saving.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
+        than 1 GiB or not finite in this dtype, or their numbers of rows differ.
+    """
+    path, dtype = _file(path), _float_type(dtype)
+    with _reading(f"{path}", "an NPZ file"):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        x, y = (_member(archive, name, f"{path}: {name}", dtype) for name in ("x", "y"))
+    if len(x) != len(y):
+        raise ValueError(f"{path}: x has {len(x)} rows and y {len(y)}; expected as many")
+    return Dataset(x, y, tuple(str(column) for column in range(x.shape[1])))
+
+
+def _member(archive: zipfile.ZipFile, name: str, where: str, dtype: np.dtype[Any]) -> Array:
+    """Read one array, after its header has been found harmless."""
+    if f"{name}.npy" not in archive.namelist():
+        raise ValueError(f"{where} is missing; expected np.savez(path, x=x, y=y)")
+    member = archive.getinfo(f"{name}.npy")
+    with _reading(where, "an array"), archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, stored = read(file)
+        header = file.tell()
+    if stored.kind not in "biuf":
+        raise ValueError(f"{where} has dtype {stored}; expected numbers")
+    if len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"{where} has shape {shape}; expected (N, {'D' if name == 'x' else 'K'})")
+    size = math.prod(shape) * stored.itemsize
+    if size > LIMIT:
+        raise ValueError(f"{where} has shape {shape}, {size} bytes; expected at most {LIMIT}")
+    if header + size != member.file_size:
+        raise ValueError(f"{where} has shape {shape}, {size} bytes, but the file holds {member.file_size - header}")
+    with _reading(where, "an array"), archive.open(member) as file:
+        values = np.lib.format.read_array(file, allow_pickle=False)
+    with np.errstate(over="ignore"):
+        values = values.astype(dtype)
+    checks.finite(f"{where} as {dtype}", values)
+    return values
+
+
+@contextmanager
+def _reading(where: str, expected: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes zipfile, zlib or NumPy raise into one clear error."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{where} cannot be read ({error}); expected {expected}") from error
+
+
+def _float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype = {dtype!r}; expected np.float32 or np.float64")
+    return np.dtype(dtype)
+
+
+def _file(path: str | PathLike[str]) -> Path:
+    """Return the path of a regular file of at most LIMIT bytes."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not path.is_file():
+        raise ValueError(f"{path} is no regular file")
+    if (size := path.stat().st_size) > LIMIT:
+        raise ValueError(f"{path} has {size} bytes; expected at most {LIMIT}")
+    return path
+
+
+def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and stripped cells of each row that is not blank."""
+    with path.open("rb") as file:
+        reader = csv.reader(
+            _lines(path, file), delimiter=delimiter, skipinitialspace=True, strict=True
+        )
+        try:
+            for cells in reader:
+                if len(cells) > 1 or "".join(cells).strip():
+                    yield reader.line_num, [cell.strip() for cell in cells]
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def _lines(path: Path, file: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a text file, and refuse what is none."""
+    for number, line in enumerate(iter(lambda: file.readline(LINE), b""), 1):
+        if len(line) == LINE:
+            raise ValueError(f"{path}, line {number}: expected less than {LINE} bytes in a line")
+        if b"\0" in line:
+            raise ValueError(f"{path}, line {number}: a NUL byte; expected UTF-8 text")
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            byte = line[error.start]
+            raise ValueError(f"{path}, line {number}: byte {byte:#x}; expected UTF-8 text") from None
+        yield text
+
+
+def _label_position(where: str, first: list[str], label: str | int) -> int:
+    if isinstance(label, str):
+        if first.count(label) != 1:
+            raise ValueError(
+                f"{where}: {first.count(label)} columns are called {label!r}; expected one of "
+                f"{_short(first)}, or the position of the label's column"
+            )
+        return first.index(label)
+    if checks.count("label", label, 0) >= len(first):
+        raise ValueError(f"label = {label}; {where} has the columns 0 to {len(first) - 1}")
+    return label
+
+
+def _has_header(
+    where: str, first: list[str], position: int, label: str | int, header: bool | None
+) -> bool:
+    """Decide by the argument, by a label that is a name, or by what the first row holds."""
+    if not (header is None or isinstance(header, bool)):
+        raise ValueError(f"header = {header!r}; expected True, False or None")
+    if header is None and isinstance(label, int):
+        text = {_number(cell) is None for i, cell in enumerate(first) if i != position}
+        if len(text) == 2:
+            raise ValueError(
+                f"{where} holds numbers and text, {_short(first)}; expected header=True or "
+                "header=False, which says whether it is a header"
+            )
+        header = text == {True}
+    if header is False and isinstance(label, str):
+        raise ValueError(f"label = {label!r}; without a header expected the column's position")
+    if header is not False and "" in first:
+        raise ValueError(
+            f"{where}: column {first.index('')} has no name; expected one in each column (a first "
+            "column without a name often counts the rows: remove it)"
+        )
+    return header is not False
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)  # 1_000 is Python's notation only
+    except ValueError:
+        return None
+
+
+def _finite(cell: str, largest: float) -> float:
+    number = _number(cell)
+    if number is None or not abs(number) <= largest:
+        raise ValueError(f"{_short(cell)}; expected a number from {-largest:.6g} to {largest:.6g}")
+    return number
+
+
+def _label(cell: str) -> str:
+    number = _number(cell)
+    if not cell or (number is not None and not math.isfinite(number)):
+        raise ValueError(f"{_short(cell)}; expected a name or a finite number")
+    return cell
+
+
+def _targets(
+    path: Path, lines: list[int], labels: list[str], task: str | None, dtype: np.dtype[Any]
+) -> tuple[Array, tuple[str, ...]]:
+    """Return y and the names of the classes."""
+    numbers = np.array([_number(label) for label in labels], dtype=np.float64)  # text is NaN
+    whole = bool(np.all(numbers == np.floor(numbers)))
+    if task == "regression" or (task is None and not whole and not np.all(np.isnan(numbers))):
+        bad = ~(np.abs(numbers) <= np.finfo(dtype).max)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ValueError(
+                f"{path}, line {lines[row]}: the label {_short(labels[row])}; expected a finite "
+                f"{dtype} number, as others are (task='classification' takes labels as names)"
+            )
+        return numbers[:, None].astype(dtype), ()
+    names = [str(int(number)) for number in numbers] if whole else labels
+    classes = sorted(set(names), key=int if whole else str)
+    column = {name: k for k, name in enumerate(classes)}
+    return one_hot([column[name] for name in names], len(classes), dtype), tuple(classes)
+
+
+def _short(value: object) -> str:
+    """Return the value as written in Python, cut short where it is long."""
+    return reprlib.repr(value)

@@ -1,0 +1,82 @@
+"""Initializers: where the weights start.
+
+``sample(shape, rng)`` draws a float64 array from the caller's ``numpy.random.Generator``, so
+the same seed gives the same weights in every dtype, up to one rounding. W is (fan_in, fan_out).
+Biases start at 0 whatever the initializer.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from refnn import checks
+from refnn.typing import Array
+
+
+class Initializer(Protocol):
+    """What a network asks of an initializer."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Return a float64 array of this shape."""
+
+
+def _check_stddev(initializer: "Normal | TruncatedNormal") -> None:
+    checks.number(initializer, "stddev", "a number of at least 0", lambda s: s >= 0)
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """w = 0. For biases; weights that start equal stay equal, since their gradients are."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """w ~ N(0, stddev²), as ``tf.random.normal``."""
+
+    stddev: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_stddev(self)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        return self.stddev * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal:
+    """w ~ N(0, stddev²), and what falls beyond 2 stddev is drawn again.
+
+    As ``tf.random.truncated_normal``. The cut narrows the result: its own standard deviation
+    is 0.8796 stddev. Keras' variance-scaling initializers divide by that factor; neither
+    ``tf.random.truncated_normal`` nor this class does.
+    """
+
+    stddev: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_stddev(self)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        w = rng.standard_normal(shape)
+        while (beyond := np.abs(w) > 2).any():
+            w[beyond] = rng.standard_normal(np.count_nonzero(beyond))
+        return self.stddev * w
+
+
+@dataclass(frozen=True)
+class He:
+    """w ~ N(0, 2 / fan_in), fan_in = shape[0]: the signal keeps its size through relu layers.
+
+    He, Zhang, Ren, Sun (2015), section 2.2. Keras' ``HeNormal`` draws from a truncated normal of
+    the same standard deviation instead.
+    """
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        if not shape or shape[0] < 1:
+            raise ValueError(f"He: shape = {shape}; expected (fan_in, …) with fan_in at least 1")
+        return math.sqrt(2 / shape[0]) * rng.standard_normal(shape)

@@ -1,0 +1,156 @@
+"""Losses: value and gradient under one normalisation, next to each other.
+
+``per_sample(y_true, y_pred)`` gives one number a row, (N,); ``value`` the scalar that training
+minimises; ``gradient`` is ∂value/∂y_pred, of the shape of y_pred. y_true and y_pred are (N, K).
+The factor 1/N (or 1/(N K)) multiplies last in the chain, as in TensorFlow's order.
+
+A loss of your own is a class with ``value`` and ``gradient``. A third method,
+``tensorflow(y_true, y_pred)``, gives it a twin: the same scalar in TensorFlow's operations.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from refnn import checks
+from refnn.activations import Softmax
+from refnn.typing import Array
+
+CLIP = 1e-7
+"""Probabilities are clipped to [CLIP, 1 − CLIP] before the logarithm, Keras' epsilon."""
+
+
+class Loss(Protocol):
+    """What a training step asks of a loss."""
+
+    def value(self, y_true: Array, y_pred: Array) -> Any:
+        """Return the scalar that training minimises."""
+
+    def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        """Return ∂value/∂y_pred."""
+
+
+@dataclass(frozen=True)
+class MeanSquaredError:
+    """Mean over all N·K elements of (y_pred − y_true)²; the gradient is 2 (y_pred − y_true) / (N K).
+
+    As ``tf.reduce_mean(tf.square(y_ - y))``. Textbooks often divide by 2N instead, and some
+    average over the batch only: a factor of K in the learning rate.
+    """
+
+    def per_sample(self, y_true: Array, y_pred: Array) -> Array:
+        return np.mean(np.square(y_pred - y_true), axis=-1)
+
+    def value(self, y_true: Array, y_pred: Array) -> Any:
+        return np.mean(np.square(y_pred - y_true))
+
+    def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        return (1 / y_pred.size) * (2 * (y_pred - y_true))
+
+
+@dataclass(frozen=True)
+class Asymmetric:
+    """Σ cost · (y_pred − y_true) where y_pred > y_true, Σ profit · (y_true − y_pred) elsewhere.
+
+    The tutorial's loss for a shop: a unit too many costs its cost, a unit too few its profit.
+    A sum, not a mean. At y_pred = y_true the second branch holds: derivative −profit.
+
+    Parameters
+    ----------
+    cost, profit : float
+        Price of predicting one too many, and one too few; at least 0.
+    """
+
+    cost: float = 1.0
+    profit: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number(self, "cost", "a number of at least 0", lambda c: c >= 0)
+        checks.number(self, "profit", "a number of at least 0", lambda p: p >= 0)
+
+    def _elements(self, y_true: Array, y_pred: Array) -> Array:
+        return np.where(
+            y_pred > y_true, self.cost * (y_pred - y_true), self.profit * (y_true - y_pred)
+        )
+
+    def per_sample(self, y_true: Array, y_pred: Array) -> Array:
+        return np.sum(self._elements(y_true, y_pred), axis=-1)
+
+    def value(self, y_true: Array, y_pred: Array) -> Any:
+        return np.sum(self._elements(y_true, y_pred))
+
+    def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        return np.where(y_pred > y_true, np.full_like(y_pred, self.cost), -self.profit)
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy:
+    """−Σ_k y_k ln c_k per sample, from probabilities; the mean over the batch.
+
+    Each row is renormalised, q = p / Σ p, then clipped, c = clip(q, 1e-7, 1 − 1e-7). The
+    gradient goes through both and is 0 where clipped. Keras' formula
+    (``keras.losses.categorical_crossentropy`` on plain arrays); scikit-learn clips to the
+    dtype's epsilon. From logits use ``SoftmaxCrossentropy``, which needs no clipping.
+    """
+
+    def per_sample(self, y_true: Array, y_pred: Array) -> Array:
+        q = y_pred / np.sum(y_pred, axis=-1, keepdims=True)
+        return -np.sum(y_true * np.log(np.clip(q, CLIP, 1 - CLIP)), axis=-1)
+
+    def value(self, y_true: Array, y_pred: Array) -> Any:
+        return np.mean(self.per_sample(y_true, y_pred))
+
+    def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        s = np.sum(y_pred, axis=-1, keepdims=True)
+        q = y_pred / s
+        dc = (1 / len(y_pred)) * -y_true * (1 / np.clip(q, CLIP, 1 - CLIP))
+        dq = dc * ((q >= CLIP) & (q <= 1 - CLIP))
+        return dq / s - np.sum(dq * (q / s), axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossentropy:
+    """−Σ_k y_k ln softmax(z)_k per sample, from logits z; the mean over the batch.
+
+    ln softmax(z) = z − ln Σ e^z, from z − max z: no overflow, and no ε inside the logarithm.
+    The gradient is (softmax(z) − y) / N, which is true only where each row of y sums to 1.
+    As ``tf.nn.softmax_cross_entropy_with_logits``.
+    """
+
+    def per_sample(self, y_true: Array, logits: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            z = logits - np.max(logits, axis=-1, keepdims=True)
+        return np.sum(
+            y_true * (np.log(np.sum(np.exp(z), axis=-1, keepdims=True)) - z), axis=-1
+        )
+
+    def value(self, y_true: Array, logits: Array) -> Any:
+        return np.mean(self.per_sample(y_true, logits))
+
+    def gradient(self, y_true: Array, logits: Array) -> Array:
+        return (1 / len(logits)) * (Softmax().forward(logits) - y_true)
+
+
+def check_targets(loss: Loss, y_true: Array) -> None:
+    """Refuse targets that are no distributions, where the loss is a cross-entropy.
+
+    A row must be non-negative with sum 1, up to the 2 K roundings with which a row of K labels
+    may have been normalised and is summed here.
+
+    Raises
+    ------
+    ValueError
+        With the number of the first row that is none.
+    """
+    if not isinstance(loss, (CategoricalCrossentropy, SoftmaxCrossentropy)):
+        return
+    sums = np.sum(y_true, axis=-1)
+    roundings = y_true.shape[-1] * np.finfo(y_true.dtype).eps
+    bad = np.any(y_true < 0, axis=-1) | ~(np.abs(sums - 1) <= roundings)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects each "
+            "row to be non-negative and to sum to 1 (refnn.datasets.one_hot makes such rows)"
+        )

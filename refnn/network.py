@@ -1,0 +1,198 @@
+"""A network is a function f_θ(x): layers with their shapes, and one flat vector θ.
+
+``forward`` returns the list of layer outputs [x, y₁, …, yₙ]. That list is the tape: ``backward``
+walks it from the end and remembers nothing else.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnn import checks
+from refnn.activations import Function
+from refnn.initializers import He, Initializer, Zeros
+from refnn.layers import Activation, Dense, Layer
+from refnn.typing import Array
+
+
+class Parameter(NamedTuple):
+    """One W or b: its name ("W1": the layer's place in the network, from 1), its slice of θ."""
+
+    name: str
+    place: slice
+    shape: tuple[int, ...]
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it is a W, which L2 prices, and no b."""
+        return self.name.startswith("W")
+
+    def of(self, theta: Array) -> Array:
+        """Return the parameter, a view into θ (or into any vector as long as θ)."""
+        return theta[self.place].reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in a row.
+
+    Parameters
+    ----------
+    layers : sequence of Dense and Activation
+        At least one Dense; each Dense takes as many inputs as the one before it gives.
+    """
+
+    layers: Sequence[Layer]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        for place, layer in enumerate(self.layers, 1):
+            if not isinstance(layer, (Dense, Activation)):
+                raise TypeError(
+                    f"layers: number {place} is {layer!r}; expected a Dense or an Activation layer"
+                )
+        if not self._dense:
+            raise ValueError(f"layers = {self.layers}; expected at least one Dense layer")
+        for one, following in pairwise(self._dense):
+            if one.outputs != following.inputs:
+                raise ValueError(
+                    f"layers: {following} follows {one}; expected inputs={one.outputs}"
+                )
+
+    @cached_property
+    def _dense(self) -> list[Dense]:
+        return [layer for layer in self.layers if isinstance(layer, Dense)]
+
+    @property
+    def inputs(self) -> int:
+        """Width of x."""
+        return self._dense[0].inputs
+
+    @property
+    def outputs(self) -> int:
+        """Width of the last layer's output."""
+        return self._dense[-1].outputs
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """W and b of every Dense layer, in the order of θ."""
+        parameters, start = [], 0
+        for place, layer in enumerate(self.layers, 1):
+            for letter, shape in layer.shapes().items():
+                stop = start + math.prod(shape)
+                parameters.append(Parameter(f"{letter}{place}", slice(start, stop), shape))
+                start = stop
+        return tuple(parameters)
+
+    @cached_property
+    def slices(self) -> tuple[slice, ...]:
+        """Each layer's slice of θ."""
+        sizes = [sum(map(math.prod, layer.shapes().values())) for layer in self.layers]
+        return tuple(slice(a, b) for a, b in pairwise(accumulate(sizes, initial=0)))
+
+    @cached_property
+    def size(self) -> int:
+        """Length of θ."""
+        return self.slices[-1].stop
+
+    def initial_theta(
+        self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
+    ) -> Array:
+        """Return a fresh θ: weights from the initializer (He by default), biases 0.
+
+        The draws are made in float64 and rounded once, so that float32 (the default) and
+        float64 start from the same numbers.
+        """
+        initializer = He() if initializer is None else initializer
+        values = [
+            (initializer if p.is_weight else Zeros()).sample(p.shape, rng).ravel()
+            for p in self.parameters
+        ]
+        return np.concatenate(values).astype(np.float32 if dtype is None else dtype)
+
+    def forward(self, theta: Array, x: Array) -> list[Array]:
+        """Return [x, y₁, …, yₙ]: the input and each layer's output, (N, width) each."""
+        outputs = [x]
+        for layer, place in zip(self.layers, self.slices, strict=True):
+            outputs.append(layer.forward(theta[place], outputs[-1]))
+        return outputs
+
+    def backward(
+        self, theta: Array, outputs: list[Array], dy: Array
+    ) -> tuple[list[Array], list[Array]]:
+        """Walk the tape from its end.
+
+        Parameters
+        ----------
+        theta : Array, (size,)
+            The parameters with which ``forward`` was called.
+        outputs : list of Array
+            What ``forward`` returned.
+        dy : Array, (N, outputs)
+            ∂loss/∂yₙ.
+
+        Returns
+        -------
+        output_gradients : list of Array
+            ∂loss/∂y₁ … ∂loss/∂yₙ.
+        gradients : list of Array
+            ∂loss/∂W and ∂loss/∂b of every layer, in the order and the shapes of ``parameters``.
+        """
+        output_gradients, gradients = [dy], []
+        for i in reversed(range(len(self.layers))):
+            layer, x, y, dy = self.layers[i], outputs[i], outputs[i + 1], output_gradients[0]
+            gradients = layer.parameter_gradients(x, dy) + gradients
+            if i > 0:  # nobody asks for ∂loss/∂x
+                dx = layer.input_gradient(theta[self.slices[i]], x, y, dy)
+                output_gradients.insert(0, dx)
+        return output_gradients, gradients
+
+    def predict(self, theta: Array, x: Array) -> Array:
+        """Return the last layer's output, (N, outputs).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If θ is not (size,), x not (N, inputs), or their dtypes differ.
+        """
+        self.check(theta, x)
+        return self.forward(theta, x)[-1]
+
+    def check(self, theta: Array, x: Array) -> None:
+        """Refuse θ and x that do not fit this network or each other."""
+        checks.array("theta", theta, (self.size,))
+        checks.floating("theta", theta)
+        checks.array("x", x, (None, self.inputs), theta.dtype)
+        if len(x) == 0:
+            raise ValueError(f"x has shape {x.shape}; expected at least one row")
+
+
+def multilayer(
+    sizes: Sequence[int],
+    hidden: Function,
+    output: Function | None = None,
+    use_bias: bool = True,
+) -> Network:
+    """Return a dense network: ``multilayer([4, 16, 3], Tanh())`` is 4 → 16 → tanh → 3.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Width of the input, of each hidden layer, and of the output.
+    hidden, output : activation
+        After each hidden layer, and after the last one (nothing if None).
+    use_bias : bool
+        Whether the layers have a b.
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"sizes = {sizes!r}; expected at least an input and an output width")
+    layers: list[Layer] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [Dense(inputs, outputs, use_bias), Activation(hidden)]
+    layers.pop()
+    return Network(layers if output is None else [*layers, Activation(output)])

@@ -1,0 +1,17 @@
+"""A progress bar, drawn by rich where that is installed and somebody is watching."""
+
+from collections.abc import Iterator
+
+
+def track(epochs: range, progress: bool) -> Iterator[int]:
+    """Yield the epochs, behind a progress bar on standard error if that is a terminal."""
+    try:
+        from rich.console import Console
+        from rich.progress import track as rich_track
+    except ImportError:
+        return iter(epochs)
+    console = Console(stderr=True)
+    hidden = not (progress and console.is_terminal)
+    return iter(
+        rich_track(epochs, "fit", console=console, transient=True, disable=hidden)
+    )

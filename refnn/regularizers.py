@@ -1,0 +1,35 @@
+"""L2: a price on large weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refnn import checks
+from refnn.typing import Array
+
+
+@dataclass(frozen=True)
+class L2:
+    """λ Σ ½ w² over all weights, never biases; the gradient is λ w.
+
+    Added once to the loss, not divided by the batch size. ``tf.nn.l2_loss`` has the ½ too;
+    ``keras.regularizers.L2`` has not (twice the gradient), and scikit-learn divides by N.
+
+    Parameters
+    ----------
+    rate : float
+        λ, at least 0.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        checks.number(self, "rate", "a number of at least 0", lambda r: r >= 0)
+
+    def value(self, weights: Sequence[Array]) -> Any:
+        return self.rate * sum(np.sum(np.square(W)) / 2 for W in weights)
+
+    def gradient(self, W: Array) -> Array:
+        return self.rate * W

@@ -1,0 +1,78 @@
+"""Activations on TensorFlow; their derivatives are TensorFlow's own."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tftwin.tensorflow import tf
+from tftwin.typing import Tensor
+
+
+class Function(Protocol):
+    """What a layer asks of an activation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = f(x)."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """y = x."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.identity(x)
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """``tf.sigmoid``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.sigmoid(x)
+
+
+@dataclass(frozen=True)
+class Tanh:
+    """``tf.tanh``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.tanh(x)
+
+
+@dataclass(frozen=True)
+class Relu:
+    """``tf.nn.relu``; a derivative of 0 at x = 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.nn.relu(x)
+
+
+@dataclass(frozen=True)
+class LeakyRelu:
+    """X where x > 0, α x elsewhere.
+
+    Written out, because ``tf.nn.leaky_relu`` keeps α in float32, also for float64 tensors.
+    """
+
+    alpha: float = 0.2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.where(x > 0, x, self.alpha * x)
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """``tf.nn.softmax`` over the last axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.nn.softmax(x)
+
+
+def derivative(function: Function, x: Tensor) -> Tensor:
+    """F'(x), for an activation that acts on each element by itself."""
+    if isinstance(function, Softmax):
+        raise TypeError("function is Softmax, whose derivative is a matrix; expected an elementwise one")
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function.forward(x)
+    return tape.gradient(y, x)

@@ -1,0 +1,44 @@
+"""Layers on TensorFlow: forward alone. ``theta`` is the list of the layer's own variables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tftwin.activations import Function
+from tftwin.tensorflow import tf
+from tftwin.typing import Tensor, Variable
+
+
+@dataclass(frozen=True)
+class Dense:
+    """y = x W + b."""
+
+    inputs: int
+    outputs: int
+    use_bias: bool = True
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of W and, with a bias, b, in the order in which θ holds them."""
+        W = {"W": (self.inputs, self.outputs)}
+        return W | {"b": (self.outputs,)} if self.use_bias else W
+
+    def forward(self, theta: Sequence[Variable], x: Tensor) -> Tensor:
+        z = tf.matmul(x, theta[0])
+        return z + theta[1] if self.use_bias else z
+
+
+@dataclass(frozen=True)
+class Activation:
+    """y = f(x)."""
+
+    function: Function
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return no shapes: an activation has no parameters."""
+        return {}
+
+    def forward(self, theta: Sequence[Variable], x: Tensor) -> Tensor:
+        return self.function.forward(x)
+
+
+Layer: TypeAlias = Dense | Activation

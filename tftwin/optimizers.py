@@ -1,0 +1,127 @@
+"""The five rules on TensorFlow variables, in the tutorial's form: ``assign`` and ``assign_sub``.
+
+``rule(w, g, slots, learning_rate, ...)`` changes w and the slots, which are variables, and returns
+them. What depends on t is a Python float, as in refnn: ``corrections(t)`` computes it and
+``rule`` takes it in the place of t, so that a compiled step can be given the floats of each t.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from tftwin.schedules import Schedule
+from tftwin.tensorflow import tf
+from tftwin.typing import Tensor, Variable
+
+Slots: TypeAlias = tuple[Variable, ...]
+Result: TypeAlias = tuple[Variable, Slots]
+
+
+@dataclass(frozen=True)
+class SGD:
+    """w − lr g."""
+
+    learning_rate: float | Schedule = 0.01
+    slot_names: ClassVar[tuple[str, ...]] = ()
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        return ()
+
+    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+        w.assign_sub(learning_rate * g)
+        return w, slots
+
+
+@dataclass(frozen=True)
+class SGDM:
+    """m = β m + (1 − β) g; w − lr m."""
+
+    learning_rate: float | Schedule = 0.01
+    beta: float = 0.9
+    slot_names: ClassVar[tuple[str, ...]] = ("m",)
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        return ()
+
+    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+        (m,) = slots
+        m.assign(self.beta * m + (1 - self.beta) * g)
+        w.assign_sub(learning_rate * m)
+        return w, slots
+
+
+@dataclass(frozen=True)
+class Adagrad:
+    """v = v + g²; w − lr g / (√v + ε)."""
+
+    learning_rate: float | Schedule = 0.01
+    epsilon: float = 1e-7
+    slot_names: ClassVar[tuple[str, ...]] = ("v",)
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        return ()
+
+    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+        (v,) = slots
+        v.assign(v + tf.square(g))
+        w.assign_sub(learning_rate * g / (tf.sqrt(v) + self.epsilon))
+        return w, slots
+
+
+@dataclass(frozen=True)
+class RMSProp:
+    """v = β v + (1 − β) g²; w − lr g / (√v + ε)."""
+
+    learning_rate: float | Schedule = 0.001
+    beta: float = 0.9
+    epsilon: float = 1e-7
+    slot_names: ClassVar[tuple[str, ...]] = ("v",)
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        return ()
+
+    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+        (v,) = slots
+        v.assign(self.beta * v + (1 - self.beta) * tf.square(g))
+        w.assign_sub(learning_rate * g / (tf.sqrt(v) + self.epsilon))
+        return w, slots
+
+
+@dataclass(frozen=True)
+class Adam:
+    """m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; w − lr m̂ / (√v̂ + ε)."""
+
+    learning_rate: float | Schedule = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    slot_names: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        return 1 - self.beta_1**t, 1 - self.beta_2**t
+
+    def rule(
+        self,
+        w: Variable,
+        g: Tensor,
+        slots: Slots,
+        learning_rate: Tensor,
+        m_correction: Tensor,
+        v_correction: Tensor,
+    ) -> Result:
+        m, v = slots
+        m.assign(self.beta_1 * m + (1 - self.beta_1) * g)
+        v.assign(self.beta_2 * v + (1 - self.beta_2) * tf.square(g))
+        m_hat = m / m_correction
+        v_hat = v / v_correction
+        w.assign_sub(learning_rate * m_hat / (tf.sqrt(v_hat) + self.epsilon))
+        return w, slots
+
+
+Optimizer: TypeAlias = SGD | SGDM | Adagrad | RMSProp | Adam
+
+
+def update(
+    optimizer: Optimizer, w: Variable, g: Tensor, slots: Slots, t: int, learning_rate: float
+) -> Result:
+    """Apply the optimizer's rule to a variable."""
+    return optimizer.rule(w, g, slots, learning_rate, *optimizer.corrections(t))

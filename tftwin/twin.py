@@ -1,0 +1,61 @@
+"""The twin of a refnn value: the class of the same name in tftwin, with the same fields."""
+
+from dataclasses import fields
+from types import ModuleType
+from typing import Any
+
+from tftwin import activations, layers, losses, network, optimizers, regularizers, schedules
+from tftwin.typing import Tensor
+
+MIRROR: dict[str, ModuleType] = {
+    "refnn.activations": activations,
+    "refnn.layers": layers,
+    "refnn.losses": losses,
+    "refnn.network": network,
+    "refnn.optimizers": optimizers,
+    "refnn.regularizers": regularizers,
+    "refnn.schedules": schedules,
+}
+
+
+class OwnActivation:
+    """The twin of a user's activation: its ``tensorflow(x)``."""
+
+    def __init__(self, function: Any) -> None:
+        self.forward = function.tensorflow
+
+
+class OwnLoss:
+    """The twin of a user's loss: its ``tensorflow(y_true, y_pred)``."""
+
+    def __init__(self, loss: Any) -> None:
+        self.value = loss.tensorflow
+
+
+def twin(value: Any) -> Any:
+    """Return the tftwin counterpart of a network, layer, activation, loss, L2, schedule, optimizer.
+
+    Numbers, None and a user's own schedule are their own twins. A user's activation or loss has
+    one if it says how TensorFlow computes it, in a method ``tensorflow``.
+
+    Raises
+    ------
+    TypeError
+        If there is no twin; the message says what to add.
+    """
+    if isinstance(value, (list, tuple)):
+        return [twin(v) for v in value]
+    mirror = MIRROR.get(type(value).__module__)
+    if mirror is not None:
+        return getattr(mirror, type(value).__name__)(
+            **{f.name: twin(getattr(value, f.name)) for f in fields(value)}
+        )
+    if hasattr(value, "tensorflow"):
+        return OwnActivation(value) if hasattr(value, "forward") else OwnLoss(value)
+    if hasattr(value, "backward") or hasattr(value, "gradient"):
+        raise TypeError(
+            f"{type(value).__name__} has no twin: give it a method tensorflow("
+            f"{'x' if hasattr(value, 'backward') else 'y_true, y_pred'}) that computes the same in "
+            "TensorFlow's operations; refnn alone trains without it"
+        )
+    return value
