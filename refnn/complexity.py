@@ -33,14 +33,12 @@ class Complexity:
 
 def complexity(network: Network) -> Complexity:
     """Count what a network holds and does: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds."""
-    sizes = {True: 0, False: 0}
-    for parameter in network.parameters:
-        sizes[parameter.is_weight] += prod(parameter.shape)
+    weights = sum(prod(p.shape) for p in network.parameters if p.is_weight)
     return Complexity(
         layers=sum(isinstance(layer, Dense) for layer in network.layers),
-        weights=sizes[True],
-        biases=sizes[False],
-        parameters=sizes[True] + sizes[False],
+        weights=weights,
+        biases=network.size - weights,
+        parameters=network.size,
         multiply_adds=sum(map(_multiply_adds, network.layers)),
     )
 
@@ -50,37 +48,26 @@ def summary(network: Network) -> str:
 
     The numbers of the layers are those of the parameters' names: W3 belongs to layer 3.
     """
-    table = [("layer", "kind", "output", "W", "parameters", "multiply-adds")]
+    rows: list[tuple[object, ...]] = [
+        ("layer", "kind", "output", "W", "parameters", "multiply-adds")
+    ]
     width = network.inputs
     for position, layer in enumerate(network.layers, 1):
-        if isinstance(layer, Dense):
-            width, kind = layer.outputs, "Dense"
-        else:
-            kind = type(layer.function).__name__
+        kind = layer if isinstance(layer, Dense) else layer.function
+        width = layer.outputs if isinstance(layer, Dense) else width
         shapes = layer.shapes()
-        parameters = sum(map(prod, shapes.values()))
-        table.append(
-            (
-                str(position),
-                kind,
-                f"(batch, {width})",
-                str(shapes.get("W", "")),
-                f"{parameters:,}",
-                f"{_multiply_adds(layer):,}",
-            )
-        )
+        size = sum(map(prod, shapes.values()))
+        output, W = f"(batch, {width})", shapes.get("W", "")
+        rows.append((position, type(kind).__name__, output, W, size, _multiply_adds(layer)))
     total = complexity(network)
-    table.append(
-        ("total", f"{total.layers} Dense", "", "", f"{total.parameters:,}", f"{total.multiply_adds:,}")
-    )
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column < 4 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    ]
+    rows.append(("total", f"{total.layers} Dense", "", "", total.parameters, total.multiply_adds))
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [str(cell) for cell in row]
+        left = [cell.ljust(w) for cell, w in zip(cells[:4], widths[:4], strict=True)]
+        right = [cell.rjust(w) for cell, w in zip(cells[4:], widths[4:], strict=True)]
+        lines.append("  ".join(left + right))
     rule = "-" * len(lines[0])
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 

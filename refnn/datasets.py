@@ -5,19 +5,20 @@ x is (N, D), one row a sample; y is (N, K): one-hot rows for classes, numbers fo
 
 import csv
 import math
-import reprlib
 import zipfile
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
 from pathlib import Path
+from reprlib import repr as short
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 from refnn import checks
 from refnn.typing import Array
@@ -69,7 +70,7 @@ def yoghurt(dtype: npt.DTypeLike = np.float32) -> Dataset:
     The noise is uniform in [−0.05, 0.05). Seed 23455, drawn in the tutorial's order.
     """
     dtype = _float_type(dtype)
-    random = np.random.RandomState(23455)  # noqa: NPY002, the tutorial's generator
+    random = np.random.RandomState(23455)  # the tutorial's generator
     x = random.rand(32, 2)
     y = x[:, :1] + x[:, 1:] + (random.rand(32, 1) / 10 - 0.05)
     return Dataset(x.astype(dtype), y.astype(dtype), ("x1", "x2"))
@@ -81,7 +82,7 @@ def dots(dtype: npt.DTypeLike = np.float32) -> Dataset:
     Seed 2; the coordinates have the nine decimals of the tutorial's file. 188 of the 300 are 1.
     """
     dtype = _float_type(dtype)
-    random = np.random.RandomState(2)  # noqa: NPY002, the tutorial's generator
+    random = np.random.RandomState(2)  # the tutorial's generator
     x = random.randn(300, 2).round(9)
     y = np.sum(x * x, axis=1, keepdims=True) < 2
     return Dataset(x.astype(dtype), y.astype(dtype), ("x1", "x2"))
@@ -140,6 +141,7 @@ def standardize(
         constant = np.min(x, axis=0) == np.max(x, axis=0)  # exact, where a computed 0 is not
         mean, deviation = np.mean(wide, axis=0), np.where(constant, 0.0, np.std(wide, axis=0))
     checks.array("mean", mean, x.shape[1:])
+    checks.finite("mean", mean)
     checks.array("deviation", deviation, x.shape[1:])
     for column, width in enumerate(deviation):
         if not 0 < width < math.inf:
@@ -175,13 +177,17 @@ def one_hot(
     for row, label in enumerate(labels):
         whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
         if not whole or label < 0 or (classes is not None and label >= classes):
-            raise ValueError(f"labels: row {row} is {label!r}; expected a whole number {expected}")
+            raise ValueError(
+                f"labels: row {row} is {short(label)}; expected a whole number {expected}"
+            )
     if len(labels) == 0:
         raise ValueError("labels is empty; expected at least one label")
     columns = int(max(labels)) + 1 if classes is None else classes
     if len(labels) * columns * dtype.itemsize > LIMIT:
         raise ValueError(f"labels: {len(labels)} rows of {columns} classes exceed {LIMIT} bytes")
-    return (np.asarray(labels)[:, None] == np.arange(columns)).astype(dtype)
+    y = np.zeros((len(labels), columns), dtype)
+    y[np.arange(len(labels)), labels] = 1
+    return y
 
 
 def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> Iterator[Array]:
@@ -253,38 +259,48 @@ def load_csv(
     if task not in (None, "classification", "regression"):
         raise ValueError(f"task = {task!r}; expected 'classification', 'regression' or None")
     rows = _csv_rows(path, delimiter)
-    line, names = next(rows, (1, []))
+    line, first = next(rows, (1, []))
+    names = [name.strip() for name in first]
     if len(names) < 2:
         raise ValueError(
             f"{path}: {len(names)} columns; expected a label and at least one feature, "
             f"with {delimiter!r} between them"
         )
     position = _label_position(f"{path}, line {line}", names, label)
-    if not _has_header(f"{path}, line {line}", names, position, label, header):
-        rows = chain([(line, names)], rows)
+    if not _has_header(f"{path}, line {line}", names, position, isinstance(label, str), header):
+        rows = chain([(line, first)], rows)
         names = [str(column) for column in range(len(names))]
+    names = [name for column, name in enumerate(names) if column != position]
 
-    largest = float(np.finfo(dtype).max)
-    features, labels, lines = array("d"), list[str](), list[int]()
+    numbers, labels, lines = array("d"), list[str](), list[int]()
     for line, cells in rows:
-        if len(cells) != len(names):
-            raise ValueError(f"{path}, line {line}: {len(cells)} cells; expected {len(names)}")
-        for column, cell in enumerate(cells):
-            try:
-                if column == position:
-                    labels.append(_label(cell))
-                else:
-                    features.append(_finite(cell, largest))
-            except ValueError as error:
-                where = f"{path}, line {line}, column {_short(names[column])}"
-                raise ValueError(f"{where}: {error}") from None
+        if len(cells) != len(names) + 1:
+            raise ValueError(f"{path}, line {line}: {len(cells)} cells; expected {len(names) + 1}")
+        labels.append(cells.pop(position).strip())
         lines.append(line)
+        try:
+            numbers.extend(map(float, cells))
+        except ValueError:
+            name, cell = next(
+                pair for pair in zip(names, cells, strict=True) if _number(pair[1]) is None
+            )
+            raise ValueError(
+                f"{path}, line {line}, column {short(name)}: {short(cell)}; expected a number"
+            ) from None
     if not lines:
         raise ValueError(f"{path}: a header and no rows; expected at least one row")
-
-    y, class_names = _targets(path, lines, labels, task, dtype)
-    x = np.array(features).reshape(len(lines), -1).astype(dtype)
-    return Dataset(x, y, tuple(names[:position] + names[position + 1 :]), class_names)
+    x = np.array(numbers).reshape(len(lines), len(names))
+    bad = ~(np.abs(x) <= np.finfo(dtype).max)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(
+            f"{path}, line {lines[row]}, column {short(names[column])}: {x[row, column]}; "
+            f"expected a finite {dtype} number"
+        )
+    y, class_names = _targets(
+        labels, task, dtype, lambda row: f"{path}, line {lines[row]}, column {label!r}"
+    )
+    return Dataset(x.astype(dtype), y, tuple(names), class_names)
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
@@ -317,22 +333,22 @@ def _member(archive: zipfile.ZipFile, name: str, where: str, dtype: np.dtype[Any
     if f"{name}.npy" not in archive.namelist():
         raise ValueError(f"{where} is missing; expected np.savez(path, x=x, y=y)")
     member = archive.getinfo(f"{name}.npy")
+    if member.file_size > LIMIT:
+        raise ValueError(f"{where} has {member.file_size} bytes; expected at most {LIMIT}")
     with _reading(where, "an array"), archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, stored = read(file)
-        header = file.tell()
+        old = npy.read_magic(file) == (1, 0)
+        shape, _, stored = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
+        held = member.file_size - file.tell()
     if stored.kind not in "biuf":
         raise ValueError(f"{where} has dtype {stored}; expected numbers")
     if len(shape) != 2 or min(shape) < 1:
         raise ValueError(f"{where} has shape {shape}; expected (N, {'D' if name == 'x' else 'K'})")
-    size = math.prod(shape) * stored.itemsize
-    if size > LIMIT:
-        raise ValueError(f"{where} has shape {shape}, {size} bytes; expected at most {LIMIT}")
-    if header + size != member.file_size:
-        raise ValueError(f"{where} has shape {shape}, {size} bytes, but the file holds {member.file_size - header}")
+    if math.prod(shape) * stored.itemsize != held:
+        raise ValueError(f"{where} claims shape {shape} of {stored}, but holds {held} bytes")
+    if math.prod(shape) * dtype.itemsize > LIMIT:
+        raise ValueError(f"{where} has shape {shape}; as {dtype} expected at most {LIMIT} bytes")
     with _reading(where, "an array"), archive.open(member) as file:
-        values = np.lib.format.read_array(file, allow_pickle=False)
+        values = npy.read_array(file, allow_pickle=False)
     with np.errstate(over="ignore"):
         values = values.astype(dtype)
     checks.finite(f"{where} as {dtype}", values)
@@ -367,7 +383,7 @@ def _file(path: str | PathLike[str]) -> Path:
 
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and stripped cells of each row that is not blank."""
+    """Yield line number and cells of each row that is not blank."""
     with path.open("rb") as file:
         reader = csv.reader(
             _lines(path, file), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -375,7 +391,7 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         try:
             for cells in reader:
                 if len(cells) > 1 or "".join(cells).strip():
-                    yield reader.line_num, [cell.strip() for cell in cells]
+                    yield reader.line_num, cells
         except csv.Error as error:
             raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
 
@@ -390,8 +406,8 @@ def _lines(path: Path, file: IO[bytes]) -> Iterator[str]:
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            byte = line[error.start]
-            raise ValueError(f"{path}, line {number}: byte {byte:#x}; expected UTF-8 text") from None
+            byte = f"byte {line[error.start]:#x}"
+            raise ValueError(f"{path}, line {number}: {byte}; expected UTF-8 text") from None
         yield text
 
 
@@ -400,7 +416,7 @@ def _label_position(where: str, first: list[str], label: str | int) -> int:
         if first.count(label) != 1:
             raise ValueError(
                 f"{where}: {first.count(label)} columns are called {label!r}; expected one of "
-                f"{_short(first)}, or the position of the label's column"
+                f"{short(first)}, or the position of the label's column"
             )
         return first.index(label)
     if checks.count("label", label, 0) >= len(first):
@@ -409,71 +425,56 @@ def _label_position(where: str, first: list[str], label: str | int) -> int:
 
 
 def _has_header(
-    where: str, first: list[str], position: int, label: str | int, header: bool | None
+    where: str, first: list[str], position: int, named: bool, header: bool | None
 ) -> bool:
-    """Decide by the argument, by a label that is a name, or by what the first row holds."""
+    """Decide by the argument, by a label that has a name, or by what the first row holds."""
     if not (header is None or isinstance(header, bool)):
         raise ValueError(f"header = {header!r}; expected True, False or None")
-    if header is None and isinstance(label, int):
-        text = {_number(cell) is None for i, cell in enumerate(first) if i != position}
-        if len(text) == 2:
+    if named and header is False:
+        raise ValueError("label is a name and header is False; expected the column's position")
+    if header is None and not named:
+        text = [_number(cell) is None for i, cell in enumerate(first) if i != position]
+        if any(text) != all(text):
             raise ValueError(
-                f"{where} holds numbers and text, {_short(first)}; expected header=True or "
-                "header=False, which says whether it is a header"
+                f"{where} holds numbers and text, {short(first)}; expected header=True or "
+                "header=False, to say whether it is a header"
             )
-        header = text == {True}
-    if header is False and isinstance(label, str):
-        raise ValueError(f"label = {label!r}; without a header expected the column's position")
+        header = all(text)
     if header is not False and "" in first:
         raise ValueError(
-            f"{where}: column {first.index('')} has no name; expected one in each column (a first "
-            "column without a name often counts the rows: remove it)"
+            f"{where}: column {first.index('')} has no name; expected one in each column (a "
+            "column without a name often just counts the rows: remove it)"
         )
     return header is not False
 
 
 def _number(cell: str) -> float | None:
     try:
-        return None if "_" in cell else float(cell)  # 1_000 is Python's notation only
+        return float(cell)
     except ValueError:
         return None
 
 
-def _finite(cell: str, largest: float) -> float:
-    number = _number(cell)
-    if number is None or not abs(number) <= largest:
-        raise ValueError(f"{_short(cell)}; expected a number from {-largest:.6g} to {largest:.6g}")
-    return number
-
-
-def _label(cell: str) -> str:
-    number = _number(cell)
-    if not cell or (number is not None and not math.isfinite(number)):
-        raise ValueError(f"{_short(cell)}; expected a name or a finite number")
-    return cell
-
-
 def _targets(
-    path: Path, lines: list[int], labels: list[str], task: str | None, dtype: np.dtype[Any]
+    labels: list[str], task: str | None, dtype: np.dtype[Any], where: Callable[[int], str]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Return y and the names of the classes."""
-    numbers = np.array([_number(label) for label in labels], dtype=np.float64)  # text is NaN
+    """Return y and the names of the classes; ``where`` tells a row's place in the file."""
+    parsed = [_number(label) for label in labels]
+    for row, (label, number) in enumerate(zip(labels, parsed, strict=True)):
+        if not label or (number is not None and not math.isfinite(number)):
+            raise ValueError(f"{where(row)}: {short(label)}; expected a name or a finite number")
+    numbers = np.array(parsed, dtype=np.float64)  # None, which is text, becomes NaN
     whole = bool(np.all(numbers == np.floor(numbers)))
     if task == "regression" or (task is None and not whole and not np.all(np.isnan(numbers))):
         bad = ~(np.abs(numbers) <= np.finfo(dtype).max)
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
-                f"{path}, line {lines[row]}: the label {_short(labels[row])}; expected a finite "
-                f"{dtype} number, as others are (task='classification' takes labels as names)"
+                f"{where(row)}: {short(labels[row])}; expected a finite {dtype} number "
+                "(task='classification' takes labels as names)"
             )
         return numbers[:, None].astype(dtype), ()
     names = [str(int(number)) for number in numbers] if whole else labels
     classes = sorted(set(names), key=int if whole else str)
     column = {name: k for k, name in enumerate(classes)}
     return one_hot([column[name] for name in names], len(classes), dtype), tuple(classes)
-
-
-def _short(value: object) -> str:
-    """Return the value as written in Python, cut short where it is long."""
-    return reprlib.repr(value)

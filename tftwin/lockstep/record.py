@@ -1,0 +1,105 @@
+"""What one step computed: an ordered list of (stage, name, array), saved and loaded as .npz.
+
+Names count layers from 1: "y2" is the output of layer 2, "dy2" the derivative of the loss by it,
+"W1" a weight matrix, "dW1" the derivative by it, "m W1" the slot m of it.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnn.network import Network
+from refnn.state import Step
+from refnn.typing import Array
+
+STAGES = (
+    "forward",
+    "loss",
+    "backward",
+    "gradient",
+    "learning rate",
+    "slots",
+    "update",
+    "rule slots",
+    "rule update",
+)
+"""In the order in which a step computes them; "rule" is the optimizer's rule given refnn's gradient."""
+
+
+class Entry(NamedTuple):
+    """One tensor of a step."""
+
+    stage: str
+    name: str
+    array: Array
+
+
+def record(network: Network, slot_names: Sequence[str], step: Step) -> list[Entry]:
+    """Return everything that a step computed, in the order in which it did."""
+    names = [p.name for p in network.parameters]
+    entries = [Entry("forward", f"y{i}", y) for i, y in enumerate(step.outputs[1:], 1)]
+    entries += [
+        Entry("loss", "data", step.data_loss),
+        Entry("loss", "penalty", step.penalty),
+        Entry("loss", "total", step.loss),
+    ]
+    entries += [Entry("backward", f"dy{i}", dy) for i, dy in enumerate(step.output_gradients, 1)]
+    entries += [
+        Entry("gradient", f"d{name}", g) for name, g in zip(names, step.gradients, strict=True)
+    ]
+    entries.append(Entry("learning rate", "lr", np.asarray(step.learning_rate)))
+    entries += state_entries(network, slot_names, step, "slots", "update")
+    return entries
+
+
+def state_entries(
+    network: Network, slot_names: Sequence[str], step: Any, slots_stage: str, update_stage: str
+) -> list[Entry]:
+    """Return the slots and the parameters of the state after a step (or of a state)."""
+    state = step.state if isinstance(step, Step) else step
+    entries = [
+        Entry(slots_stage, f"{slot} {p.name}", p.of(values))
+        for slot, values in zip(slot_names, state.slots, strict=True)
+        for p in network.parameters
+    ]
+    return entries + [
+        Entry(update_stage, p.name, p.of(state.theta)) for p in network.parameters
+    ]
+
+
+def save(path: str | PathLike[str], steps: Sequence[Sequence[Entry]]) -> None:
+    """Write the records of some steps to an .npz file, without pickle."""
+    arrays = {
+        f"{number}|{place}|{entry.stage}|{entry.name}": np.asarray(entry.array)
+        for number, entries in enumerate(steps)
+        for place, entry in enumerate(entries)
+    }
+    with Path(path).open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+
+
+def load(path: str | PathLike[str]) -> list[list[Entry]]:
+    """Read what ``save`` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file was not written by ``save``.
+    """
+    steps: list[list[Entry]] = []
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for key in file.files:
+                number, _, stage, name = key.split("|")
+                if int(number) == len(steps):
+                    steps.append([])
+                steps[int(number)].append(Entry(stage, name, file[key]))
+    except (ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: expected a file written by lockstep ({error})") from None
+    return steps

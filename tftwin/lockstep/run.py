@@ -1,0 +1,384 @@
+"""Run refnn and TensorFlow side by side: re-synchronised, or each free to go its own way."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from refnn import checks
+from refnn.activations import Function, Sigmoid, Softmax
+from refnn.layers import Activation
+from refnn.losses import Loss, check_targets
+from refnn.network import Network
+from refnn.optimizers import Optimizer, update
+from refnn.regularizers import L2
+from refnn.schedules import rate_at
+from refnn.state import State, Step
+from refnn.training import train_step
+from refnn.typing import Array
+from tftwin.lockstep import ledger
+from tftwin.lockstep.record import Entry, record, state_entries
+from tftwin.lockstep.roundoff import Rounded, exact, largest, ulp
+from tftwin.lockstep.verdict import Divergence, Row, judge_records
+from tftwin.training import Mode, Trainer
+from tftwin.twin import twin
+
+
+@dataclass(frozen=True)
+class KernelOf:
+    """An activation whose TensorFlow kernel is no composition of refnn's operations.
+
+    The value and the derivative are the activation's own; the bound is widened by the worst
+    error of the kernel, in ulp.
+    """
+
+    function: Function
+    ulps: float
+
+    def forward(self, x: Any) -> Any:
+        y = self.function.forward(x)
+        return Rounded(y.value, y.bound + self.ulps * ulp(largest(y), y.unit), y.unit)
+
+    def backward(self, dy: Any, x: Any, y: Any) -> Any:
+        return self.function.backward(dy, x, y)
+
+
+def with_kernels(network: Network, dtype: str) -> Network:
+    """Return the network with its bounds widened where TensorFlow rounds more often.
+
+    Sigmoid is one kernel. Softmax multiplies by a reciprocal where refnn divides: the
+    reciprocal's error and one rounding more.
+    """
+    sigmoid, reciprocal = ledger.worst("sigmoid", dtype), ledger.worst("reciprocal", dtype)
+    layers = [
+        Activation(KernelOf(layer.function, sigmoid))
+        if isinstance(layer, Activation) and isinstance(layer.function, Sigmoid)
+        else Activation(KernelOf(layer.function, reciprocal + 0.5))
+        if isinstance(layer, Activation) and isinstance(layer.function, Softmax)
+        else layer
+        for layer in network.layers
+    ]
+    return Network(layers)
+
+
+@dataclass
+class Report:
+    """What a lockstep run found.
+
+    Attributes
+    ----------
+    steps : int
+        Steps compared.
+    rows : list of Row
+        One for each tensor, in the order of computation.
+    divergences : list of Divergence
+        Every element outside its bound, in the order of computation.
+    seconds_refnn, seconds_tftwin : float
+        Time spent in the steps of each side.
+    state : State
+        refnn's, after the last step.
+    """
+
+    steps: int = 0
+    rows: list[Row] = field(default_factory=list)
+    divergences: list[Divergence] = field(default_factory=list)
+    seconds_refnn: float = 0.0
+    seconds_tftwin: float = 0.0
+    state: State | None = None
+
+    @property
+    def agreed(self) -> bool:
+        """Whether something was compared and no element is outside its bound."""
+        return self.elements > 0 and not self.divergences
+
+    @property
+    def elements(self) -> int:
+        """Numbers compared."""
+        return sum(row.elements for row in self.rows)
+
+    @property
+    def bit_equal(self) -> int:
+        """Numbers that have the same bits on both sides."""
+        return sum(row.bit_equal for row in self.rows)
+
+    @property
+    def ulp(self) -> float:
+        """Largest distance in units in the last place."""
+        return max((row.ulp for row in self.rows), default=0.0)
+
+    @property
+    def fill(self) -> float:
+        """Largest difference over bound."""
+        return max((row.fill for row in self.rows), default=0.0)
+
+
+def check_data(network: Network, loss: Loss, x: Array, y: Array) -> None:
+    """Refuse data that are not finite, or targets that the loss does not take."""
+    checks.finite("x", x)
+    checks.finite("y", y)
+    check_targets(loss, y)
+
+
+def resynchronised(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    state: State,
+    batches: Iterable[tuple[Array, Array]],
+    *,
+    regularizer: L2 | None = None,
+    mode: Mode = "function",
+    every: int = 1,
+    callback: Callable[[int], None] | None = None,
+) -> Report:
+    """Run both from the same state at every step: each step's own fault, nothing accumulates.
+
+    Besides the whole step, the optimizer's rule is compared alone, given refnn's gradient: it
+    has no sums and no functions, and so must give the same bits (but for numbers that
+    TensorFlow flushes to zero; under XLA, which contracts a·b + c, the bound is allowed).
+
+    Parameters
+    ----------
+    network, loss, optimizer, regularizer
+        Of refnn; their twins are made here.
+    state : State
+        Where to begin.
+    batches : iterable of (x, y)
+        One for each step.
+    mode : {"function", "eager", "xla"}
+        How TensorFlow computes a step.
+    every : int
+        Compare the first of so many steps; refnn alone makes the others.
+    callback : callable, optional
+        Called after each step with its number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, or has no twin, or nothing was compared.
+    NoBoundError
+        If a function of the user's own uses an operation that has no derived bound.
+    """
+    every = checks.count("every", every)
+    rows: dict[tuple[str, str], Row] = {}
+    report, trainer = Report(), None
+    for number, (x, y) in enumerate(batches):
+        if number % every:
+            with np.errstate(all="ignore"):
+                state = train_step(network, loss, optimizer, state, x, y, regularizer).state
+        else:
+            check_data(network, loss, x, y)
+            if trainer is None:
+                trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
+            state = _compare(
+                network, loss, optimizer, regularizer, trainer, mode, state, x, y, rows, report
+            )
+        if callback is not None:
+            callback(number + 1)
+    if not report.steps:
+        raise ValueError("batches is empty: nothing was compared")
+    report.rows, report.state = list(rows.values()), state
+    return report
+
+
+def make_trainer(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    state: State,
+    regularizer: L2 | None = None,
+    mode: Mode = "function",
+) -> Trainer:
+    """Return the TensorFlow side of a run, from refnn's values."""
+    return Trainer(twin(network), twin(loss), twin(optimizer), state, twin(regularizer), mode)
+
+
+def _compare(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    regularizer: L2 | None,
+    trainer: Trainer,
+    mode: Mode,
+    state: State,
+    x: Array,
+    y: Array,
+    rows: dict[tuple[str, str], Row],
+    report: Report,
+) -> State:
+    """Make one step on both sides, judge all of it, and return refnn's new state."""
+    names = optimizer.slot_names
+    with np.errstate(all="ignore"):
+        start = time.perf_counter()
+        one = train_step(network, loss, optimizer, state, x, y, regularizer)
+        middle = time.perf_counter()
+        trainer.load(state)
+        loaded = time.perf_counter()
+        other = trainer.step(x, y)
+        report.seconds_refnn += middle - start
+        report.seconds_tftwin += time.perf_counter() - loaded
+        bounded = bounds_of_step(network, loss, optimizer, regularizer, state, x, y)
+    number = state.step + 1
+    report.steps += 1
+    report.divergences += judge_records(
+        rows,
+        number,
+        _numbers(record(network, names, one), state.theta.dtype),
+        _numbers(record(network, names, other), state.theta.dtype),
+        [_bound(entry) for entry in record(network, names, bounded)],
+    )
+
+    trainer.load(state)
+    given = trainer.update(one.gradients)
+    unit = None if mode == "xla" else 0.0
+    gradient = np.concatenate([g.reshape(-1) for g in one.gradients])
+    rate = rate_at(optimizer.learning_rate, state.step)
+    theta, slots = update(
+        optimizer,
+        exact(state.theta, unit),
+        exact(gradient, unit),
+        tuple(exact(s, unit) for s in state.slots),
+        number,
+        rate,
+    )
+    stages = ("rule slots", "rule update")
+    report.divergences += judge_records(
+        rows,
+        number,
+        state_entries(network, names, one, *stages),
+        state_entries(network, names, given, *stages),
+        [_bound(e) for e in state_entries(network, names, State(theta, slots), *stages)],
+    )
+    return one.state
+
+
+def bounds_of_step(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    regularizer: L2 | None,
+    state: State,
+    x: Array,
+    y: Array,
+) -> Step:
+    """Return the step computed by refnn's own code on arrays that carry their bounds."""
+    rounded_state = State(exact(state.theta), tuple(map(exact, state.slots)), state.step)
+    return train_step(
+        with_kernels(network, state.theta.dtype.name),
+        loss,
+        optimizer,
+        rounded_state,
+        x,
+        y,
+        regularizer,
+    )
+
+
+def _numbers(entries: Sequence[Entry], dtype: Any) -> list[Entry]:
+    """Return the entries with Python floats (a penalty of 0, a learning rate) as arrays."""
+    return [replace_array(e, dtype) if not hasattr(e.array, "dtype") else e for e in entries]
+
+
+def replace_array(entry: Entry, dtype: Any) -> Entry:
+    """Return the entry with its number as an array of this dtype."""
+    return entry._replace(array=np.asarray(entry.array, dtype))
+
+
+def _bound(entry: Entry) -> Any:
+    return entry.array.bound if isinstance(entry.array, Rounded) else 0.0
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far two free runs part, which is no fault: each of their steps may be clean.
+
+    Attributes
+    ----------
+    steps : Array of int
+        Updates done at each look.
+    normwise : Array
+        max |θ_refnn − θ_tftwin| / max |θ_refnn| there.
+    refnn_loss, tftwin_loss : Array
+        Loss of every step, before its update.
+    refnn_thetas, tftwin_thetas : Array, (looks, size)
+        The parameters at each look.
+    seconds_refnn, seconds_tftwin : float
+        Time spent in the steps of each side.
+    """
+
+    steps: Array
+    normwise: Array
+    refnn_loss: Array
+    tftwin_loss: Array
+    refnn_thetas: Array
+    tftwin_thetas: Array
+    seconds_refnn: float
+    seconds_tftwin: float
+
+
+def free(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    state: State,
+    x: Array,
+    y: Array,
+    rows: Sequence[Array],
+    *,
+    regularizer: L2 | None = None,
+    mode: Mode = "function",
+    looks: int = 100,
+    callback: Callable[[int], None] | None = None,
+) -> Drift:
+    """Run both from one state, each with its own numbers, and look at them now and then.
+
+    Parameters
+    ----------
+    x, y : Array
+        The whole data set.
+    rows : sequence of int Array
+        The rows of each step's batch.
+    looks : int
+        How often to compare the parameters, evenly spread.
+    callback : callable, optional
+        Called after each look with the number of steps done.
+    """
+    if not len(rows):
+        raise ValueError("rows is empty: nothing was compared")
+    check_data(network, loss, x, y)
+    trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
+    stops = np.unique(np.linspace(0, len(rows), min(looks, len(rows)) + 1).astype(int))
+    losses: list[Any] = []
+    tf_losses: list[Array] = []
+    thetas, tf_thetas = [state.theta], [state.theta]
+    seconds = tf_seconds = 0.0
+    with np.errstate(all="ignore"):
+        for start, stop in zip(stops, stops[1:], strict=False):
+            began = time.perf_counter()
+            for batch in rows[start:stop]:
+                step = train_step(network, loss, optimizer, state, x[batch], y[batch], regularizer)
+                losses.append(step.loss)
+                state = step.state
+            middle = time.perf_counter()
+            tf_losses.append(trainer.run(x, y, rows[start:stop]))
+            tf_seconds += time.perf_counter() - middle
+            seconds += middle - began
+            thetas.append(state.theta)
+            tf_thetas.append(trainer.state().theta)
+            if callback is not None:
+                callback(int(stop))
+    one, other = np.array(thetas), np.array(tf_thetas)
+    with np.errstate(all="ignore"):
+        normwise = np.max(np.abs(one - other), axis=1) / np.max(np.abs(one), axis=1)
+    return Drift(
+        stops,
+        normwise,
+        np.array(losses),
+        np.concatenate(tf_losses),
+        one,
+        other,
+        seconds,
+        tf_seconds,
+    )
