@@ -4,7 +4,7 @@ Read in this order: activations, layers, losses, network, optimizers, training.
 """
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
-from refnn.complexity import complexity, summary
+from refnn.complexity import summary
 from refnn.initializers import He, Normal, TruncatedNormal, Zeros
 from refnn.layers import Activation, Dense
 from refnn.losses import (
@@ -26,3 +26,44 @@ from refnn.training import (
     save_state,
     train_step,
 )
+
+__all__ = [
+    "Identity",
+    "LeakyRelu",
+    "Relu",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "summary",
+    "He",
+    "Normal",
+    "TruncatedNormal",
+    "Zeros",
+    "Activation",
+    "Dense",
+    "Asymmetric",
+    "CategoricalCrossentropy",
+    "MeanSquaredError",
+    "SoftmaxCrossentropy",
+    "Network",
+    "multilayer",
+    "SGD",
+    "SGDM",
+    "Adagrad",
+    "Adam",
+    "RMSProp",
+    "L2",
+    "Constant",
+    "ExponentialDecay",
+    "PerEpoch",
+    "History",
+    "NonFiniteError",
+    "State",
+    "Step",
+    "evaluate",
+    "fit",
+    "initial_state",
+    "load_state",
+    "save_state",
+    "train_step",
+]

@@ -133,5 +133,7 @@ def derivative(function: Function, x: Array) -> Array:
         For softmax, whose derivative is a matrix per row.
     """
     if isinstance(function, Softmax):
-        raise TypeError("function is Softmax, whose derivative is a matrix; expected an elementwise one")
+        raise TypeError(
+            "function is Softmax, whose derivative is a matrix; expected an elementwise one"
+        )
     return function.backward(np.ones_like(x), x, function.forward(x))

@@ -36,11 +36,7 @@ def number(owner: object, field: str, expected: str, accepts: Callable[[float], 
 
 def count(name: str, value: Any, minimum: int = 1) -> int:
     """Return ``value`` as a Python int, or refuse what is no whole number ≥ ``minimum``."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, np.integer))
-        or value < minimum
-    ):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
         raise ValueError(f"{name} = {value!r}; expected a whole number of at least {minimum}")
     return int(value)
 

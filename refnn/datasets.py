@@ -345,8 +345,8 @@ def _member(archive: zipfile.ZipFile, name: str, where: str, dtype: np.dtype[Any
         raise ValueError(f"{where} has shape {shape}; expected (N, {'D' if name == 'x' else 'K'})")
     if math.prod(shape) * stored.itemsize != held:
         raise ValueError(f"{where} claims shape {shape} of {stored}, but holds {held} bytes")
-    if math.prod(shape) * dtype.itemsize > LIMIT:
-        raise ValueError(f"{where} has shape {shape}; as {dtype} expected at most {LIMIT} bytes")
+    if (size := math.prod(shape) * dtype.itemsize) > LIMIT:
+        raise ValueError(f"{where} has {size} bytes as {dtype}; expected at most {LIMIT}")
     with _reading(where, "an array"), archive.open(member) as file:
         values = npy.read_array(file, allow_pickle=False)
     with np.errstate(over="ignore"):

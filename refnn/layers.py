@@ -44,8 +44,10 @@ class Dense:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of W and, with a bias, b, in the order in which θ holds them."""
-        W = {"W": (self.inputs, self.outputs)}
-        return W | {"b": (self.outputs,)} if self.use_bias else W
+        shapes: dict[str, tuple[int, ...]] = {"W": (self.inputs, self.outputs)}
+        if self.use_bias:
+            shapes["b"] = (self.outputs,)
+        return shapes
 
     def weight(self, theta: Array) -> Array:
         """Return W, a view into this layer's slice of θ."""

@@ -33,7 +33,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class MeanSquaredError:
-    """Mean over all N·K elements of (y_pred − y_true)²; the gradient is 2 (y_pred − y_true) / (N K).
+    """Mean over all N·K elements of (y_pred − y_true)²; gradient 2 (y_pred − y_true) / (N K).
 
     As ``tf.reduce_mean(tf.square(y_ - y))``. Textbooks often divide by 2N instead, and some
     average over the batch only: a factor of K in the learning rate.
@@ -121,9 +121,7 @@ class SoftmaxCrossentropy:
     def per_sample(self, y_true: Array, logits: Array) -> Array:
         with np.errstate(invalid="ignore"):
             z = logits - np.max(logits, axis=-1, keepdims=True)
-        return np.sum(
-            y_true * (np.log(np.sum(np.exp(z), axis=-1, keepdims=True)) - z), axis=-1
-        )
+        return np.sum(y_true * (np.log(np.sum(np.exp(z), axis=-1, keepdims=True)) - z), axis=-1)
 
     def value(self, y_true: Array, logits: Array) -> Any:
         return np.mean(self.per_sample(y_true, logits))
@@ -151,6 +149,6 @@ def check_targets(loss: Loss, y_true: Array) -> None:
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(
-            f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects each "
-            "row to be non-negative and to sum to 1 (refnn.datasets.one_hot makes such rows)"
+            f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects "
+            "each row to be non-negative and to sum to 1, as refnn.datasets.one_hot makes them"
         )

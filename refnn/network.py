@@ -98,7 +98,7 @@ class Network:
     @cached_property
     def size(self) -> int:
         """Length of θ."""
-        return self.slices[-1].stop
+        return int(self.slices[-1].stop)
 
     def initial_theta(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
@@ -143,7 +143,8 @@ class Network:
         gradients : list of Array
             ∂loss/∂W and ∂loss/∂b of every layer, in the order and the shapes of ``parameters``.
         """
-        output_gradients, gradients = [dy], []
+        output_gradients: list[Array] = [dy]
+        gradients: list[Array] = []
         for i in reversed(range(len(self.layers))):
             layer, x, y, dy = self.layers[i], outputs[i], outputs[i + 1], output_gradients[0]
             gradients = layer.parameter_gradients(x, dy) + gradients

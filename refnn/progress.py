@@ -12,6 +12,4 @@ def track(epochs: range, progress: bool) -> Iterator[int]:
         return iter(epochs)
     console = Console(stderr=True)
     hidden = not (progress and console.is_terminal)
-    return iter(
-        rich_track(epochs, "fit", console=console, transient=True, disable=hidden)
-    )
+    return iter(rich_track(epochs, "fit", console=console, transient=True, disable=hidden))

@@ -74,7 +74,7 @@ class History:
 
 
 class Evaluation(NamedTuple):
-    """The data loss over a data set, and the share of rows classified rightly (None: no classes)."""
+    """The data loss over a data set, and the share of rows classified rightly, if classes."""
 
     loss: float
     accuracy: float | None

@@ -99,7 +99,7 @@ def train_step(
 
 
 def check_step(network: Network, optimizer: Optimizer, state: State, x: Array, y: Array) -> None:
-    """Refuse what does not fit: a state of another network or optimizer, x or y of another shape."""
+    """Refuse a state of another network or optimizer, and x or y of another shape or dtype."""
     network.check(state.theta, x)
     checks.array("y", y, (len(x), network.outputs), state.theta.dtype)
     if len(state.slots) != len(optimizer.slot_names):
@@ -241,14 +241,14 @@ def _non_finite(
         )
     else:
         cause = (
-            f"the learning rate {step.learning_rate} is too large for these data, or the data are "
-            "not standardized"
+            f"the learning rate {step.learning_rate} is too large for these data, or the data "
+            "are not standardized"
         )
     largest = float(np.max(np.abs(state.theta)))
     return NonFiniteError(
-        f"step {step.state.step}: {name}{list(where) if where else ''} is {values[where]}; the largest "
-        f"parameter before the step was {largest:.3g}. Likely cause: {cause}. The last finite state "
-        "is kept in this error's .state",
+        f"step {step.state.step}: {name}{list(where) if where else ''} is {values[where]}; the "
+        f"largest parameter before the step was {largest:.3g}. Likely cause: {cause}. The last "
+        "finite state is kept in this error's .state",
         state,
         history,
         name,

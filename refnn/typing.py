@@ -2,7 +2,9 @@
 
 from typing import Any, TypeAlias
 
-import numpy.typing as npt
+Array: TypeAlias = Any
+"""float32, float64 or longdouble ndarray, or any array type that NumPy's functions dispatch on.
 
-Array: TypeAlias = npt.NDArray[Any]
-"""float32, float64, longdouble, or any array type that NumPy's functions dispatch on."""
+No narrower type is true: the formulas also run on arrays that are no ndarrays (such as those of
+``tftwin.lockstep.roundoff``, which carry a bound on their rounding error).
+"""

@@ -70,7 +70,9 @@ class Softmax:
 def derivative(function: Function, x: Tensor) -> Tensor:
     """F'(x), for an activation that acts on each element by itself."""
     if isinstance(function, Softmax):
-        raise TypeError("function is Softmax, whose derivative is a matrix; expected an elementwise one")
+        raise TypeError(
+            "function is Softmax, whose derivative is a matrix; expected an elementwise one"
+        )
     x = tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(x)

@@ -19,8 +19,10 @@ class Dense:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of W and, with a bias, b, in the order in which θ holds them."""
-        W = {"W": (self.inputs, self.outputs)}
-        return W | {"b": (self.outputs,)} if self.use_bias else W
+        shapes: dict[str, tuple[int, ...]] = {"W": (self.inputs, self.outputs)}
+        if self.use_bias:
+            shapes["b"] = (self.outputs,)
+        return shapes
 
     def forward(self, theta: Sequence[Variable], x: Tensor) -> Tensor:
         z = tf.matmul(x, theta[0])

@@ -7,8 +7,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
     import tensorflow as tf
 except ImportError as error:
-    raise ImportError(
-        f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'"
-    ) from None
+    raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
 
 __all__ = ["tf"]

@@ -9,7 +9,7 @@ changes no bit of it. ``run`` repeats steps inside the graph, where a step costs
 import time
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -180,7 +180,9 @@ class Trainer:
         values: Array = losses.numpy()
         return values
 
-    def _repeat(self, x: Tensor, y: Tensor, rows: Tensor, stops: Tensor, *scalars: Tensor) -> Tensor:
+    def _repeat(
+        self, x: Tensor, y: Tensor, rows: Tensor, stops: Tensor, *scalars: Tensor
+    ) -> Tensor:
         count = tf.shape(stops)[0] - 1
         losses = tf.TensorArray(x.dtype, size=count)
         for i in tf.range(count):

@@ -5,7 +5,6 @@ from types import ModuleType
 from typing import Any
 
 from tftwin import activations, layers, losses, network, optimizers, regularizers, schedules
-from tftwin.typing import Tensor
 
 MIRROR: dict[str, ModuleType] = {
     "refnn.activations": activations,

@@ -8,12 +8,12 @@ import zipfile
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from refnn.network import Network
-from refnn.state import Step
+from refnn.state import State, Step
 from refnn.typing import Array
 
 STAGES = (
@@ -27,15 +27,16 @@ STAGES = (
     "rule slots",
     "rule update",
 )
-"""In the order in which a step computes them; "rule" is the optimizer's rule given refnn's gradient."""
+"""In the order of computation; "rule" is the optimizer's rule alone, given refnn's gradient."""
 
 
 class Entry(NamedTuple):
-    """One tensor of a step."""
+    """One tensor of a step, and how far each element may be from its exact value."""
 
     stage: str
     name: str
     array: Array
+    bound: Array | None = None
 
 
 def record(network: Network, slot_names: Sequence[str], step: Step) -> list[Entry]:
@@ -52,34 +53,32 @@ def record(network: Network, slot_names: Sequence[str], step: Step) -> list[Entr
         Entry("gradient", f"d{name}", g) for name, g in zip(names, step.gradients, strict=True)
     ]
     entries.append(Entry("learning rate", "lr", np.asarray(step.learning_rate)))
-    entries += state_entries(network, slot_names, step, "slots", "update")
-    return entries
+    return entries + state_entries(network, slot_names, step.state, "slots", "update")
 
 
 def state_entries(
-    network: Network, slot_names: Sequence[str], step: Any, slots_stage: str, update_stage: str
+    network: Network, slot_names: Sequence[str], state: State, slots_stage: str, update_stage: str
 ) -> list[Entry]:
-    """Return the slots and the parameters of the state after a step (or of a state)."""
-    state = step.state if isinstance(step, Step) else step
+    """Return the slots and the parameters of a state, under these stages."""
     entries = [
         Entry(slots_stage, f"{slot} {p.name}", p.of(values))
         for slot, values in zip(slot_names, state.slots, strict=True)
         for p in network.parameters
     ]
-    return entries + [
-        Entry(update_stage, p.name, p.of(state.theta)) for p in network.parameters
-    ]
+    return entries + [Entry(update_stage, p.name, p.of(state.theta)) for p in network.parameters]
 
 
 def save(path: str | PathLike[str], steps: Sequence[Sequence[Entry]]) -> None:
     """Write the records of some steps to an .npz file, without pickle."""
-    arrays = {
-        f"{number}|{place}|{entry.stage}|{entry.name}": np.asarray(entry.array)
-        for number, entries in enumerate(steps)
-        for place, entry in enumerate(entries)
-    }
+    arrays = {}
+    for number, entries in enumerate(steps):
+        for place, entry in enumerate(entries):
+            key = f"{number}|{place}|{entry.stage}|{entry.name}"
+            arrays[key] = np.asarray(entry.array)
+            if entry.bound is not None:
+                arrays[f"{key}|bound"] = np.asarray(entry.bound)
     with Path(path).open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def load(path: str | PathLike[str]) -> list[list[Entry]]:
@@ -96,10 +95,13 @@ def load(path: str | PathLike[str]) -> list[list[Entry]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             for key in file.files:
-                number, _, stage, name = key.split("|")
+                number, _, stage, name, *bound = key.split("|")
                 if int(number) == len(steps):
                     steps.append([])
-                steps[int(number)].append(Entry(stage, name, file[key]))
+                if bound:
+                    steps[-1][-1] = steps[-1][-1]._replace(bound=file[key])
+                else:
+                    steps[int(number)].append(Entry(stage, name, file[key]))
     except (ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: expected a file written by lockstep ({error})") from None
     return steps

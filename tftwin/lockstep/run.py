@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from refnn.typing import Array
 from tftwin.lockstep import ledger
 from tftwin.lockstep.record import Entry, record, state_entries
 from tftwin.lockstep.roundoff import Rounded, exact, largest, ulp
-from tftwin.lockstep.verdict import Divergence, Row, judge_records
+from tftwin.lockstep.verdict import Report, Row, judge_records
 from tftwin.training import Mode, Trainer
 from tftwin.twin import twin
 
@@ -63,58 +63,7 @@ def with_kernels(network: Network, dtype: str) -> Network:
     return Network(layers)
 
 
-@dataclass
-class Report:
-    """What a lockstep run found.
-
-    Attributes
-    ----------
-    steps : int
-        Steps compared.
-    rows : list of Row
-        One for each tensor, in the order of computation.
-    divergences : list of Divergence
-        Every element outside its bound, in the order of computation.
-    seconds_refnn, seconds_tftwin : float
-        Time spent in the steps of each side.
-    state : State
-        refnn's, after the last step.
-    """
-
-    steps: int = 0
-    rows: list[Row] = field(default_factory=list)
-    divergences: list[Divergence] = field(default_factory=list)
-    seconds_refnn: float = 0.0
-    seconds_tftwin: float = 0.0
-    state: State | None = None
-
-    @property
-    def agreed(self) -> bool:
-        """Whether something was compared and no element is outside its bound."""
-        return self.elements > 0 and not self.divergences
-
-    @property
-    def elements(self) -> int:
-        """Numbers compared."""
-        return sum(row.elements for row in self.rows)
-
-    @property
-    def bit_equal(self) -> int:
-        """Numbers that have the same bits on both sides."""
-        return sum(row.bit_equal for row in self.rows)
-
-    @property
-    def ulp(self) -> float:
-        """Largest distance in units in the last place."""
-        return max((row.ulp for row in self.rows), default=0.0)
-
-    @property
-    def fill(self) -> float:
-        """Largest difference over bound."""
-        return max((row.fill for row in self.rows), default=0.0)
-
-
-def check_data(network: Network, loss: Loss, x: Array, y: Array) -> None:
+def check_data(loss: Loss, x: Array, y: Array) -> None:
     """Refuse data that are not finite, or targets that the loss does not take."""
     checks.finite("x", x)
     checks.finite("y", y)
@@ -132,6 +81,7 @@ def resynchronised(
     mode: Mode = "function",
     every: int = 1,
     callback: Callable[[int], None] | None = None,
+    observe: Callable[[list[Entry], list[Entry]], None] | None = None,
 ) -> Report:
     """Run both from the same state at every step: each step's own fault, nothing accumulates.
 
@@ -152,7 +102,9 @@ def resynchronised(
     every : int
         Compare the first of so many steps; refnn alone makes the others.
     callback : callable, optional
-        Called after each step with its number.
+        Called after each step with the number of steps done.
+    observe : callable, optional
+        Called with both records of each step that was compared; refnn's carries the bounds.
 
     Raises
     ------
@@ -162,24 +114,21 @@ def resynchronised(
         If a function of the user's own uses an operation that has no derived bound.
     """
     every = checks.count("every", every)
-    rows: dict[tuple[str, str], Row] = {}
-    report, trainer = Report(), None
+    trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
+    lockstep = _Lockstep(network, loss, optimizer, regularizer, trainer, mode, observe)
     for number, (x, y) in enumerate(batches):
-        if number % every:
-            with np.errstate(all="ignore"):
-                state = train_step(network, loss, optimizer, state, x, y, regularizer).state
-        else:
-            check_data(network, loss, x, y)
-            if trainer is None:
-                trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
-            state = _compare(
-                network, loss, optimizer, regularizer, trainer, mode, state, x, y, rows, report
-            )
+        with np.errstate(all="ignore"):
+            if number % every:
+                step = train_step(network, loss, optimizer, state, x, y, regularizer)
+            else:
+                step = lockstep.compare(state, x, y)
+        state = step.state
         if callback is not None:
             callback(number + 1)
+    report = lockstep.report
     if not report.steps:
         raise ValueError("batches is empty: nothing was compared")
-    report.rows, report.state = list(rows.values()), state
+    report.rows, report.state = list(lockstep.rows.values()), state
     return report
 
 
@@ -195,63 +144,65 @@ def make_trainer(
     return Trainer(twin(network), twin(loss), twin(optimizer), state, twin(regularizer), mode)
 
 
-def _compare(
-    network: Network,
-    loss: Loss,
-    optimizer: Optimizer,
-    regularizer: L2 | None,
-    trainer: Trainer,
-    mode: Mode,
-    state: State,
-    x: Array,
-    y: Array,
-    rows: dict[tuple[str, str], Row],
-    report: Report,
-) -> State:
-    """Make one step on both sides, judge all of it, and return refnn's new state."""
-    names = optimizer.slot_names
-    with np.errstate(all="ignore"):
-        start = time.perf_counter()
-        one = train_step(network, loss, optimizer, state, x, y, regularizer)
-        middle = time.perf_counter()
-        trainer.load(state)
-        loaded = time.perf_counter()
-        other = trainer.step(x, y)
-        report.seconds_refnn += middle - start
-        report.seconds_tftwin += time.perf_counter() - loaded
-        bounded = bounds_of_step(network, loss, optimizer, regularizer, state, x, y)
-    number = state.step + 1
-    report.steps += 1
-    report.divergences += judge_records(
-        rows,
-        number,
-        _numbers(record(network, names, one), state.theta.dtype),
-        _numbers(record(network, names, other), state.theta.dtype),
-        [_bound(entry) for entry in record(network, names, bounded)],
-    )
+class _Lockstep:
+    """One network, both sides of it, and the account of what was compared."""
 
-    trainer.load(state)
-    given = trainer.update(one.gradients)
-    unit = None if mode == "xla" else 0.0
-    gradient = np.concatenate([g.reshape(-1) for g in one.gradients])
-    rate = rate_at(optimizer.learning_rate, state.step)
-    theta, slots = update(
-        optimizer,
-        exact(state.theta, unit),
-        exact(gradient, unit),
-        tuple(exact(s, unit) for s in state.slots),
-        number,
-        rate,
-    )
-    stages = ("rule slots", "rule update")
-    report.divergences += judge_records(
-        rows,
-        number,
-        state_entries(network, names, one, *stages),
-        state_entries(network, names, given, *stages),
-        [_bound(e) for e in state_entries(network, names, State(theta, slots), *stages)],
-    )
-    return one.state
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Optimizer,
+        regularizer: L2 | None,
+        trainer: Trainer,
+        mode: Mode,
+        observe: Callable[[list[Entry], list[Entry]], None] | None,
+    ) -> None:
+        self.network, self.loss, self.optimizer = network, loss, optimizer
+        self.regularizer, self.trainer, self.observe = regularizer, trainer, observe
+        self.unit_of_rule = None if mode == "xla" else 0.0
+        self.report = Report()
+        self.rows: dict[tuple[str, str], Row] = {}
+
+    def compare(self, state: State, x: Array, y: Array) -> Step:
+        """Make one step on both sides, judge all of it, and return refnn's."""
+        check_data(self.loss, x, y)
+        parts = self.network, self.loss, self.optimizer
+        start = time.perf_counter()
+        one = train_step(*parts, state, x, y, self.regularizer)
+        self.report.seconds_refnn += time.perf_counter() - start
+        self.trainer.load(state)
+        start = time.perf_counter()
+        other = self.trainer.step(x, y)
+        self.report.seconds_tftwin += time.perf_counter() - start
+        bounded = bounds_of_step(*parts, self.regularizer, state, x, y)
+
+        self.trainer.load(state)
+        given = self.trainer.update(one.gradients)
+        ruled = self._bounds_of_rule(state, one)
+
+        names, stages = self.optimizer.slot_names, ("rule slots", "rule update")
+        sides = [
+            record(self.network, names, step) + state_entries(self.network, names, after, *stages)
+            for step, after in ((one, one.state), (other, given), (bounded, ruled))
+        ]
+        refnn, tftwin, bounds = ([_as_array(e, state.theta.dtype) for e in s] for s in sides)
+        self.report.steps += 1
+        self.report.divergences += judge_records(
+            self.rows, state.step + 1, refnn, tftwin, [_bound(entry) for entry in bounds]
+        )
+        if self.observe is not None:
+            carrying = [e._replace(bound=_bound(b)) for e, b in zip(refnn, bounds, strict=True)]
+            self.observe(carrying, tftwin)
+        return one
+
+    def _bounds_of_rule(self, state: State, step: Step) -> State:
+        """Return the optimizer's rule, given this step's gradient, on arrays with bounds."""
+        gradient = np.concatenate([g.reshape(-1) for g in step.gradients])
+        theta, g, *slots = (
+            exact(a, self.unit_of_rule) for a in (state.theta, gradient, *state.slots)
+        )
+        rate, t = rate_at(self.optimizer.learning_rate, state.step), state.step + 1
+        return State(*update(self.optimizer, theta, g, tuple(slots), t, rate), t)
 
 
 def bounds_of_step(
@@ -270,20 +221,19 @@ def bounds_of_step(
         loss,
         optimizer,
         rounded_state,
-        x,
+        exact(x),
         y,
         regularizer,
     )
 
 
-def _numbers(entries: Sequence[Entry], dtype: Any) -> list[Entry]:
-    """Return the entries with Python floats (a penalty of 0, a learning rate) as arrays."""
-    return [replace_array(e, dtype) if not hasattr(e.array, "dtype") else e for e in entries]
-
-
-def replace_array(entry: Entry, dtype: Any) -> Entry:
-    """Return the entry with its number as an array of this dtype."""
-    return entry._replace(array=np.asarray(entry.array, dtype))
+def _as_array(entry: Entry, dtype: Any) -> Entry:
+    """Return the entry with a Python float (a penalty of 0) as an array of this dtype."""
+    return (
+        entry
+        if hasattr(entry.array, "dtype")
+        else entry._replace(array=np.asarray(entry.array, dtype))
+    )
 
 
 def _bound(entry: Entry) -> Any:
@@ -347,7 +297,7 @@ def free(
     """
     if not len(rows):
         raise ValueError("rows is empty: nothing was compared")
-    check_data(network, loss, x, y)
+    check_data(loss, x, y)
     trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
     stops = np.unique(np.linspace(0, len(rows), min(looks, len(rows)) + 1).astype(int))
     losses: list[Any] = []

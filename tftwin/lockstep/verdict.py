@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from refnn.state import State
 from refnn.typing import Array
 from tftwin.lockstep.record import Entry
 
@@ -13,7 +14,8 @@ FILL_EDGES = np.concatenate([[0.0], np.logspace(-6, 0, 61), [np.inf]])
 """Edges of the fill histogram: ten bins a decade from 1e-6 to 1, one below and one above."""
 
 
-class Divergence(NamedTuple):
+@dataclass(frozen=True)
+class Divergence:
     """One element that is outside its bound."""
 
     step: int
@@ -82,6 +84,57 @@ class Row:
         if total[-1] == 0:
             return 0.0
         return float(FILL_EDGES[int(np.searchsorted(total, total[-1] / 2)) + 1])
+
+
+@dataclass
+class Report:
+    """What a lockstep run found.
+
+    Attributes
+    ----------
+    steps : int
+        Steps compared.
+    rows : list of Row
+        One for each tensor, in the order of computation.
+    divergences : list of Divergence
+        Every element outside its bound, in the order of computation.
+    seconds_refnn, seconds_tftwin : float
+        Time spent in the steps of each side.
+    state : State
+        refnn's, after the last step.
+    """
+
+    steps: int = 0
+    rows: list[Row] = field(default_factory=list)
+    divergences: list[Divergence] = field(default_factory=list)
+    seconds_refnn: float = 0.0
+    seconds_tftwin: float = 0.0
+    state: State | None = None
+
+    @property
+    def agreed(self) -> bool:
+        """Whether something was compared and no element is outside its bound."""
+        return self.elements > 0 and not self.divergences
+
+    @property
+    def elements(self) -> int:
+        """Numbers compared."""
+        return sum(row.elements for row in self.rows)
+
+    @property
+    def bit_equal(self) -> int:
+        """Numbers that have the same bits on both sides."""
+        return sum(row.bit_equal for row in self.rows)
+
+    @property
+    def ulp(self) -> float:
+        """Largest distance in units in the last place."""
+        return max((row.ulp for row in self.rows), default=0.0)
+
+    @property
+    def fill(self) -> float:
+        """Largest difference over bound."""
+        return max((row.fill for row in self.rows), default=0.0)
 
 
 def ulp_distance(a: Array, b: Array) -> Array:
@@ -187,7 +240,8 @@ def judge_records(
     """
     if [e[:2] for e in refnn] != [e[:2] for e in tftwin]:
         raise ValueError(
-            f"the records hold other tensors: {[e[:2] for e in refnn]} and {[e[:2] for e in tftwin]}"
+            f"refnn recorded {[e[:2] for e in refnn]}, tftwin {[e[:2] for e in tftwin]}; expected "
+            "the same tensors"
         )
     if not sum(np.size(e.array) for e in refnn):
         raise ValueError("nothing was compared: the records are empty")

@@ -1,0 +1,126 @@
+"""A lockstep report as text, as JSON, and as one self-contained HTML page."""
+
+import io
+import math
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any
+
+from tftwin.lockstep.record import STAGES
+from tftwin.lockstep.verdict import Report, Row
+
+COLUMNS = (
+    "stage",
+    "tensor",
+    "elements",
+    "bit-equal",
+    "largest ulp",
+    "where",
+    "refnn",
+    "tftwin",
+    "fill",
+    "divergent",
+)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return one line of the table."""
+    share = row.bit_equal / row.elements if row.elements else 0.0
+    where, one, other = "", "", ""
+    if row.ulp:
+        where = f"step {row.ulp_step} {list(row.ulp_index)}"
+        one, other = f"{row.ulp_values[0]:.9g}", f"{row.ulp_values[1]:.9g}"
+    return (
+        row.stage,
+        row.name,
+        f"{row.elements:,}",
+        f"{share:.1%}",
+        f"{row.ulp:,.0f}" if math.isfinite(row.ulp) else "NaN against a number",
+        where,
+        one,
+        other,
+        f"{row.fill:.3f}",
+        str(row.divergent),
+    )
+
+
+def ordered(rows: list[Row]) -> list[Row]:
+    """Return the rows stage by stage, in the order in which a step computes them."""
+    return sorted(rows, key=lambda row: STAGES.index(row.stage))
+
+
+def verdict(report: Report) -> str:
+    """Return the outcome in one sentence."""
+    counted = (
+        f"{report.elements:,} numbers in {report.steps:,} steps, "
+        f"{report.bit_equal / max(report.elements, 1):.1%} bit-equal, largest difference "
+        f"{report.fill:.2f} of its bound"
+    )
+    if report.agreed:
+        return f"agreed: {counted}"
+    first = str(report.divergences[0]) if report.divergences else "nothing was compared"
+    return f"DIVERGED: {len(report.divergences)} of {counted}; first: {first}"
+
+
+def text(report: Report) -> str:
+    """Return the table and the verdict as plain text."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*COLUMNS, title="refnn against TensorFlow")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for row in ordered(report.rows):
+        table.add_row(*cells(row))
+    page = io.StringIO()
+    console = Console(file=page, width=160)
+    console.print(table)
+    console.print(verdict(report), highlight=False, markup=False)
+    return page.getvalue()
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the report as plain data, without infinities (null) and without the arrays."""
+    rows = [
+        {
+            key: (value.tolist() if key == "fills" else _finite(value))
+            for key, value in asdict(row).items()
+        }
+        | {"median_fill": _finite(row.median_fill)}
+        for row in ordered(report.rows)
+    ]
+    return {
+        "agreed": report.agreed,
+        "verdict": verdict(report),
+        "steps": report.steps,
+        "elements": report.elements,
+        "bit_equal": report.bit_equal,
+        "ulp": _finite(report.ulp),
+        "fill": _finite(report.fill),
+        "seconds_refnn": report.seconds_refnn,
+        "seconds_tftwin": report.seconds_tftwin,
+        "rows": rows,
+        "divergences": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.divergences],
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def html(report: Report, title: str = "refnn against TensorFlow") -> str:
+    """Return one self-contained page."""
+    from jinja2 import Template
+
+    template = files("tftwin.lockstep").joinpath("report.html").read_text(encoding="utf-8")
+    page: str = Template(template, autoescape=True).render(
+        title=title,
+        verdict=verdict(report),
+        agreed=report.agreed,
+        columns=COLUMNS,
+        rows=[(cells(row), row.divergent > 0) for row in ordered(report.rows)],
+        divergences=[str(d) for d in report.divergences[:100]],
+    )
+    return page
