@@ -102,6 +102,12 @@ def check_step(network: Network, optimizer: Optimizer, state: State, x: Array, y
     """Refuse a state of another network or optimizer, and x or y of another shape or dtype."""
     network.check(state.theta, x)
     checks.array("y", y, (len(x), network.outputs), state.theta.dtype)
+    check_state(network, optimizer, state)
+
+
+def check_state(network: Network, optimizer: Optimizer, state: State) -> None:
+    """Refuse a state of another network or optimizer."""
+    checks.array("theta", state.theta, (network.size,))
     if len(state.slots) != len(optimizer.slot_names):
         raise ValueError(
             f"state has {len(state.slots)} slots; {type(optimizer).__name__} expects "

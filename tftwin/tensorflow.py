@@ -1,12 +1,43 @@
 """The one place that imports TensorFlow, so that its absence is said once, and in one line."""
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what TensorFlow's C++ writes to standard error while it loads.
+
+    No environment variable silences its notes on oneDNN and CUDA. If the block fails, everything
+    held back is written.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if failed:
+                notes.seek(0)
+                sys.stderr.write(notes.read().decode(errors="replace"))
+
 
 try:
-    import tensorflow as tf
+    with _quiet():
+        import tensorflow as tf
 except ImportError as error:
     raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
+
+# Grappler's remapper fuses matmul, bias and tanh where nobody reads the sum before tanh (float32,
+# oneDNN): a step that nobody looks at would have other bits than one that is recorded.
+tf.config.optimizer.set_experimental_options({"remapping": False})
 
 __all__ = ["tf"]

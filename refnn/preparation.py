@@ -1,0 +1,140 @@
+"""What data need before training: standardized features, one-hot labels, batches."""
+
+import math
+from collections.abc import Iterator, Sequence
+from reprlib import repr as short
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnn import checks
+from refnn.typing import Array
+
+LIMIT = 2**30
+"""Bytes. A larger file, array or one-hot matrix is refused before any memory is taken for it."""
+
+
+class Standardized(NamedTuple):
+    """x with mean 0 and deviation 1 in each column, and the mean and deviation it had before."""
+
+    x: Array
+    mean: Array
+    deviation: Array
+
+
+def standardize(
+    x: Array,
+    mean: Array | None = None,
+    deviation: Array | None = None,
+    feature_names: Sequence[str] = (),
+) -> Standardized:
+    """Return (x − mean) / deviation, column by column, in x's dtype.
+
+    Without ``mean`` and ``deviation`` they are taken from x, in float64 at least:
+    mean = Σ x / N, deviation = √(Σ (x − mean)² / N). This is the population's deviation, as in
+    scikit-learn's ``StandardScaler``; pandas' ``std`` divides by N − 1. Held-out data take those
+    of the training data::
+
+        train = standardize(x_train)
+        test = standardize(x_test, train.mean, train.deviation)
+
+    Parameters
+    ----------
+    x : Array, (N, D)
+        Of a floating dtype.
+    mean, deviation : Array, (D,), optional
+        Both or neither.
+    feature_names : sequence of str
+        For the error messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x is no such array or holds NaN or an infinity, or a column is constant.
+    """
+    checks.array("x", x, (None, None))
+    checks.floating("x", x)
+    checks.finite("x", x)
+    if x.size == 0:
+        raise ValueError(f"x has shape {x.shape}; expected at least one row and one column")
+    if (mean is None) != (deviation is None):
+        raise ValueError("standardize takes both mean and deviation, or neither; one came")
+    wide = x.astype(np.result_type(x, np.float64))
+    if mean is None or deviation is None:
+        constant = np.min(x, axis=0) == np.max(x, axis=0)  # exact, where a computed 0 is not
+        mean, deviation = np.mean(wide, axis=0), np.where(constant, 0.0, np.std(wide, axis=0))
+    checks.array("mean", mean, x.shape[1:])
+    checks.finite("mean", mean)
+    checks.array("deviation", deviation, x.shape[1:])
+    for column, width in enumerate(deviation):
+        if not 0 < width < math.inf:
+            name = f" ({feature_names[column]})" if feature_names else ""
+            raise ValueError(
+                f"x: column {column}{name} has deviation {width}; expected one above 0: a "
+                "constant column tells nothing and cannot be standardized, leave it out"
+            )
+    return Standardized(((wide - mean) / deviation).astype(x.dtype), mean, deviation)
+
+
+def one_hot(
+    labels: Sequence[int] | Array, classes: int | None = None, dtype: npt.DTypeLike = np.float32
+) -> Array:
+    """Return y with y[i, k] = 1 where labels[i] = k, else 0; shape (N, classes).
+
+    Parameters
+    ----------
+    labels : sequence of int, (N,)
+        Whole numbers from 0 to classes − 1.
+    classes : int, optional
+        K; by default the largest label + 1.
+    dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        With the row of the first label that is no such number.
+    """
+    dtype = float_type(dtype)
+    expected = "0, 1, 2, …" if classes is None else f"0 to {checks.count('classes', classes) - 1}"
+    for row, label in enumerate(labels):
+        whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
+        if not whole or label < 0 or (classes is not None and label >= classes):
+            raise ValueError(
+                f"labels: row {row} is {short(label)}; expected a whole number {expected}"
+            )
+    if len(labels) == 0:
+        raise ValueError("labels is empty; expected at least one label")
+    columns = int(max(labels)) + 1 if classes is None else classes
+    if len(labels) * columns * dtype.itemsize > LIMIT:
+        raise ValueError(f"labels: {len(labels)} rows of {columns} classes exceed {LIMIT} bytes")
+    y = np.zeros((len(labels), columns), dtype)
+    y[np.arange(len(labels)), labels] = 1
+    return y
+
+
+def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> Iterator[Array]:
+    """Yield the row numbers 0 … n − 1 in batches; the last one may be shorter.
+
+    Parameters
+    ----------
+    n : int
+        Rows, at least 1.
+    batch_size : int
+        Rows a batch; one batch holds all if it exceeds n.
+    rng : numpy.random.Generator, optional
+        Shuffles the rows; without it they keep their order.
+    """
+    n, batch_size = checks.count("n", n), checks.count("batch_size", batch_size)
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed), or None")
+    rows = np.arange(n) if rng is None else rng.permutation(n)
+    return (rows[start : start + batch_size] for start in range(0, n, batch_size))
+
+
+def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return float32 or float64 as a dtype, and refuse any other."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype = {dtype!r}; expected np.float32 or np.float64")
+    return np.dtype(dtype)

@@ -1,0 +1,40 @@
+"""What the README says is what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_python_example_prints_what_the_readme_says() -> None:
+    (code,), (printed,) = blocks("python"), blocks("text")
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == printed
+    assert len([line for line in code.splitlines() if line.strip()]) <= 22
+
+
+@pytest.mark.parametrize(
+    "page", [p.relative_to(ROOT) for p in [ROOT / "README.md", *ROOT.glob("*/README.md")]], ids=str
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
+
+
+def test_every_folder_has_a_readme() -> None:
+    assert [
+        f for f in ("refnn", "tftwin", "tests", "examples") if not (ROOT / f / "README.md").exists()
+    ] == []
