@@ -16,7 +16,7 @@ from refnn.optimizers import Optimizer, update
 from refnn.regularizers import L2
 from refnn.schedules import rate_at
 from refnn.state import State, Step
-from refnn.training import train_step
+from refnn.training import check_state, check_step, train_step
 from refnn.typing import Array
 from tftwin.lockstep import ledger
 from tftwin.lockstep.record import Entry, record, state_entries
@@ -141,6 +141,9 @@ def make_trainer(
     mode: Mode = "function",
 ) -> Trainer:
     """Return the TensorFlow side of a run, from refnn's values."""
+    check_state(network, optimizer, state)
+    if state.theta.dtype not in (np.float32, np.float64):
+        raise TypeError(f"theta has dtype {state.theta.dtype}; TensorFlow has float32 and float64")
     return Trainer(twin(network), twin(loss), twin(optimizer), state, twin(regularizer), mode)
 
 
@@ -297,6 +300,8 @@ def free(
     """
     if not len(rows):
         raise ValueError("rows is empty: nothing was compared")
+    looks = checks.count("looks", looks)
+    check_step(network, optimizer, state, x, y)
     check_data(loss, x, y)
     trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
     stops = np.unique(np.linspace(0, len(rows), min(looks, len(rows)) + 1).astype(int))
