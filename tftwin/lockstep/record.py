@@ -1,7 +1,8 @@
 """What one step computed: an ordered list of (stage, name, array), saved and loaded as .npz.
 
 Names count layers from 1: "y2" is the output of layer 2, "dy2" the derivative of the loss by it,
-"W1" a weight matrix, "dW1" the derivative by it, "m W1" the slot m of it.
+"W1" a weight matrix, "dW1" the derivative by it, "m W1" the slot m of it. The last layer's
+derivatives come first, as backward computes them.
 """
 
 import zipfile
@@ -48,10 +49,11 @@ def record(network: Network, slot_names: Sequence[str], step: Step) -> list[Entr
         Entry("loss", "penalty", step.penalty),
         Entry("loss", "total", step.loss),
     ]
-    entries += [Entry("backward", f"dy{i}", dy) for i, dy in enumerate(step.output_gradients, 1)]
-    entries += [
+    dys = [Entry("backward", f"dy{i}", dy) for i, dy in enumerate(step.output_gradients, 1)]
+    gradients = [
         Entry("gradient", f"d{name}", g) for name, g in zip(names, step.gradients, strict=True)
     ]
+    entries += dys[::-1] + gradients[::-1]
     entries.append(Entry("learning rate", "lr", np.asarray(step.learning_rate)))
     return entries + state_entries(network, slot_names, step.state, "slots", "update")
 

@@ -19,6 +19,7 @@ from refnn.state import State, Step
 from refnn.training import check_state, check_step, train_step
 from refnn.typing import Array
 from tftwin.lockstep import ledger
+from tftwin.lockstep.arbiter import RULE, explain
 from tftwin.lockstep.record import Entry, record, state_entries
 from tftwin.lockstep.roundoff import Rounded, exact, largest, ulp
 from tftwin.lockstep.verdict import Report, Row, judge_records
@@ -183,16 +184,19 @@ class _Lockstep:
         given = self.trainer.update(one.gradients)
         ruled = self._bounds_of_rule(state, one)
 
-        names, stages = self.optimizer.slot_names, ("rule slots", "rule update")
+        names = self.optimizer.slot_names
         sides = [
-            record(self.network, names, step) + state_entries(self.network, names, after, *stages)
+            record(self.network, names, step) + state_entries(self.network, names, after, *RULE)
             for step, after in ((one, one.state), (other, given), (bounded, ruled))
         ]
         refnn, tftwin, bounds = ([_as_array(e, state.theta.dtype) for e in s] for s in sides)
         self.report.steps += 1
-        self.report.divergences += judge_records(
+        divergences = judge_records(
             self.rows, state.step + 1, refnn, tftwin, [_bound(entry) for entry in bounds]
         )
+        if divergences:
+            divergences = explain(*parts, self.regularizer, state, x, y, one.gradients, divergences)
+        self.report.divergences += divergences
         if self.observe is not None:
             carrying = [e._replace(bound=_bound(b)) for e, b in zip(refnn, bounds, strict=True)]
             self.observe(carrying, tftwin)

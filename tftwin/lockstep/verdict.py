@@ -16,7 +16,7 @@ FILL_EDGES = np.concatenate([[0.0], np.logspace(-6, 0, 61), [np.inf]])
 
 @dataclass(frozen=True)
 class Divergence:
-    """One element that is outside its bound."""
+    """One element that is outside its bound, and what the higher precision says of it."""
 
     step: int
     stage: str
@@ -25,13 +25,14 @@ class Divergence:
     refnn: float
     tftwin: float
     allowed: float
+    explanation: str = ""
 
     def __str__(self) -> str:
         place = f"{self.name}{list(self.index)}" if self.index else self.name
         return (
             f"step {self.step}, stage {self.stage}, {place}: refnn {self.refnn!r}, "
             f"tftwin {self.tftwin!r}, apart by {abs(self.refnn - self.tftwin):.3g}, allowed "
-            f"{self.allowed:.3g}"
+            f"{self.allowed:.3g}" + (f"; {self.explanation}" if self.explanation else "")
         )
 
 
