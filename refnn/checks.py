@@ -53,16 +53,20 @@ def array(name: str, value: Any, shape: tuple[int | None, ...], dtype: Any = Non
     """
     if not hasattr(value, "dtype") or not hasattr(value, "shape"):
         raise TypeError(f"{name} is a {type(value).__name__}; expected a NumPy array")
-    wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
-    if len(value.shape) != len(shape) or any(
-        n is not None and n != m for n, m in zip(shape, value.shape, strict=True)
-    ):
-        raise ValueError(f"{name} has shape {value.shape}; expected {wanted}")
+    if value.shape != shape and not _fits(value.shape, shape):
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} has shape {value.shape}; expected ({wanted})")
     if dtype is not None and value.dtype != dtype:
         raise TypeError(
             f"{name} has dtype {value.dtype}; expected {dtype}: convert it with "
             f"{name}.astype(np.{np.dtype(dtype).name}), nothing is cast silently"
         )
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        n is None or n == m for n, m in zip(wanted, shape, strict=True)
+    )
 
 
 def floating(name: str, value: Array) -> None:

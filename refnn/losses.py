@@ -105,8 +105,8 @@ class CategoricalCrossentropy:
         s = np.sum(y_pred, axis=-1, keepdims=True)
         q = y_pred / s
         dc = (1 / len(y_pred)) * -y_true * (1 / np.clip(q, CLIP, 1 - CLIP))
-        dq = dc * ((q >= CLIP) & (q <= 1 - CLIP))
-        return dq / s - np.sum(dq * (q / s), axis=-1, keepdims=True)
+        dq = np.where((q >= CLIP) & (q <= 1 - CLIP), dc, 0)
+        return dq / s + np.sum(dq * (-q / s), axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True)

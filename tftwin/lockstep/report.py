@@ -56,6 +56,8 @@ def verdict(report: Report) -> str:
         f"{report.bit_equal / max(report.elements, 1):.1%} bit-equal, largest difference "
         f"{report.fill:.2f} of its bound"
     )
+    if report.unbounded:
+        counted += f"; {report.unbounded:,} have an infinite bound, which says nothing of them"
     if report.agreed:
         return f"agreed: {counted}"
     first = str(report.divergences[0]) if report.divergences else "nothing was compared"
@@ -95,6 +97,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "steps": report.steps,
         "elements": report.elements,
         "bit_equal": report.bit_equal,
+        "unbounded": report.unbounded,
         "ulp": _finite(report.ulp),
         "fill": _finite(report.fill),
         "seconds_refnn": report.seconds_refnn,

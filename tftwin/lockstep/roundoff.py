@@ -138,7 +138,7 @@ Operand: TypeAlias = Any
 
 def operand(a: Any, like: Rounded) -> Operand:
     """Return any argument as a Rounded; a Python scalar carries the error of its conversion."""
-    if isinstance(a, (Rounded, Mask)):
+    if isinstance(a, Mask) or (isinstance(a, Rounded) and a.dtype == like.dtype):
         return a
     if isinstance(a, (bool, int, float)):
         value = like.dtype.type(a)
@@ -218,7 +218,7 @@ def multiply(value: Any, a: Operand, b: Operand) -> Rounded:
         a, b = b, a
     if isinstance(a, Mask):
         e = np.where(a.value, b.bound, 0)
-        return Rounded(value, np.where(a.undecided, largest(b), e), b.unit)
+        return Rounded(value, np.where(a.undecided, largest(b) * OWN_ROUNDING, e), b.unit)
     p = largest(a) * b.bound + largest(b) * a.bound
     roundings = 0 if is_power_of_two(a) or is_power_of_two(b) else 1
     return rounded(value, p, a, roundings=roundings, exact_zero=is_zero(a) | is_zero(b))
@@ -230,7 +230,7 @@ def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
     TensorFlow differentiates the logarithm through a reciprocal that it approximates.
     """
     smallest = np.abs(b.value).astype(np.float64) - 2 * b.bound
-    p = (a.bound + largest(a) / smallest * b.bound) / smallest
+    p = a.bound / smallest + largest(a) / smallest * (b.bound / smallest)
     p = np.where(smallest > 0, p, np.inf)
     if is_power_of_two(b):
         return rounded(value, p, a, roundings=0, exact_zero=is_zero(a))
@@ -366,19 +366,28 @@ def max_(like: Rounded, a: Rounded, axis: int | None = None, keepdims: bool = Fa
 
 
 def clip(like: Rounded, a: Rounded, low: float, high: float) -> Rounded:
-    """Clipping moves no two numbers apart: the largest of the three bounds."""
-    e = np.maximum(a.bound, max(operand(low, a).bound, operand(high, a).bound))
-    return Rounded(np.clip(a.value, low, high), e, a.unit)
+    """The error of a, and that of an edge where a may lie at or beyond it."""
+    value, (lo, hi) = np.clip(a.value, low, high), (operand(low, a), operand(high, a))
+    least, most = a.value - 2 * a.bound, a.value + 2 * a.bound
+    beyond_lo, beyond_hi = most < lo.value - 2 * lo.bound, least > hi.value + 2 * hi.bound
+    near_lo, near_hi = least <= lo.value + 2 * lo.bound, most >= hi.value - 2 * hi.bound
+    e = np.where(beyond_lo | beyond_hi, 0, a.bound)
+    e = np.maximum(e, np.where(near_lo, lo.bound, 0))
+    e = np.maximum(e, np.where(near_hi, hi.bound, 0))
+    return Rounded(value, e, a.unit)
 
 
 def where(like: Rounded, condition: Any, a: Any, b: Any) -> Rounded:
-    """The bound of the branch taken; where undecided, the jump to the other one is added."""
+    """The bound of the branch taken; where undecided, the jump to the other one is added.
+
+    |b' − a*| ≤ |b' − b*| + |b* − v_b| + |v_b − v_a| + |v_a − a*| ≤ 2 e_b + jump + e_a.
+    """
     value = np.where(plain(condition), plain(a), plain(b))
     a, b = operand(a, like), operand(b, like)
     taken = np.where(plain(condition), a.bound, b.bound)
     if isinstance(condition, Mask):
         jump = np.abs(a.value.astype(np.float64) - b.value.astype(np.float64))
-        either = jump + np.maximum(a.bound, b.bound)
+        either = (jump + a.bound + b.bound + np.maximum(a.bound, b.bound)) * OWN_ROUNDING
         taken = np.where(condition.undecided, either, taken)
     return Rounded(value, taken, like.unit)
 

@@ -128,6 +128,11 @@ class Report:
         return sum(row.bit_equal for row in self.rows)
 
     @property
+    def unbounded(self) -> int:
+        """Numbers that differ under an infinite bound, which says nothing of them."""
+        return sum(row.unbounded for row in self.rows)
+
+    @property
     def ulp(self) -> float:
         """Largest distance in units in the last place."""
         return max((row.ulp for row in self.rows), default=0.0)

@@ -1,0 +1,188 @@
+"""What hypothesis draws: networks, losses, optimizers, states from the middle of a run, data.
+
+Hypothesis draws the shape of a case and a seed; NumPy's generator draws the numbers from the seed.
+Values are drawn where the properties have content: random upstream gradients and never ones,
+gradients near ε and √ε, signs that change, batches of one row, networks with one output, data from
+1e-4 to 1e4, and grids of k/8, on which kinks and ties occur.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.layers import Activation, Dense
+from refnn.losses import (
+    Asymmetric,
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    SoftmaxCrossentropy,
+)
+from refnn.network import Network
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.regularizers import L2
+from refnn.schedules import Constant, ExponentialDecay, PerEpoch
+from refnn.state import State
+
+FLOATS = (np.float32, np.float64)
+
+seeds = st.integers(0, 2**32 - 1)
+dtypes = st.sampled_from(FLOATS)
+scales = st.sampled_from([1e-4, 1e-2, 1.0, 1e2, 1e4])
+widths = st.integers(1, 9)
+batch_sizes = st.sampled_from([1, 1, 2, 3, 8, 17, 32])
+
+slopes = st.sampled_from([0.2, 0.01, 0.25, 0.3, 0.0, 1.5])
+elementwise = st.one_of(
+    st.just(Sigmoid()),
+    st.just(Tanh()),
+    st.just(Relu()),
+    st.builds(LeakyRelu, slopes),
+    st.just(Identity()),
+)
+activations = st.one_of(elementwise, st.just(Softmax()))
+smooth = st.sampled_from([Sigmoid(), Tanh(), Identity(), Softmax()])
+
+rates = st.sampled_from([0.0, 1e-4, 1e-3, 0.01, 0.1, 0.3, 1.0])
+schedules = st.one_of(
+    st.builds(Constant, rates),
+    st.builds(
+        ExponentialDecay, rates, st.floats(0.5, 1.1), st.integers(1, 100), st.booleans()
+    ),
+    st.builds(
+        PerEpoch,
+        st.builds(ExponentialDecay, rates, st.floats(0.9, 1.0)),
+        st.integers(1, 50),
+    ),
+)
+learning_rates = st.one_of(rates, rates, schedules)
+betas = st.one_of(st.sampled_from([0.0, 0.5, 0.9, 0.99, 0.999]), st.floats(0.0, 0.9999))
+epsilons = st.sampled_from([1e-8, 1e-7, 1e-6, 1e-3, 1.0])
+optimizers = st.one_of(
+    st.builds(SGD, learning_rates),
+    st.builds(SGDM, learning_rates, betas),
+    st.builds(Adagrad, learning_rates, epsilons),
+    st.builds(RMSProp, learning_rates, betas, epsilons),
+    st.builds(Adam, learning_rates, betas, betas, epsilons),
+)
+regularizers = st.one_of(st.none(), st.builds(L2, st.sampled_from([1e-4, 1e-2, 0.3])))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run: what is trained, from where, on what."""
+
+    network: Network
+    loss: Any
+    optimizer: Any
+    regularizer: L2 | None
+    state: State
+    batches: list[tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def dtype(self):
+        return self.state.theta.dtype
+
+    @property
+    def step(self):
+        """The arguments of ``train_step`` for the first batch."""
+        return (
+            self.network,
+            self.loss,
+            self.optimizer,
+            self.state,
+            *self.batches[0],
+            self.regularizer,
+        )
+
+
+@st.composite
+def networks(draw, functions=activations, last=None):
+    """One to four Dense layers, some with an activation behind them, some with a bias."""
+    sizes = draw(st.lists(widths, min_size=2, max_size=5))
+    layers = []
+    if draw(st.integers(0, 9)) == 0:
+        layers.append(Activation(draw(functions)))  # in front of all parameters
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        layers.append(Dense(inputs, outputs, draw(st.booleans())))
+        if draw(st.integers(0, 4)):
+            layers.append(Activation(draw(functions)))
+    if last is not None:
+        layers.append(Activation(last))
+    return Network(layers)
+
+
+def numbers(rng, shape, scale=1.0, dyadic=False):
+    """Random numbers of this scale; on the grid k/8 they tie and are 0 now and then."""
+    if dyadic:
+        return rng.integers(-16, 17, shape) / 8
+    return scale * rng.standard_normal(shape)
+
+
+def gradients(rng, shape, epsilon=1e-7):
+    """Random gradients of any sign around 1, around ε, around √ε, and some exact zeros."""
+    scale = rng.choice([1.0, 1.0, 1e-3, epsilon, np.sqrt(epsilon)], shape)
+    return scale * rng.standard_normal(shape) * (rng.random(shape) > 0.1)
+
+
+def middle_of_a_run(rng, optimizer, theta, step):
+    """A state with any m, and any v ≥ 0, some of them still 0."""
+    slots = []
+    for name in optimizer.slot_names:
+        slot = gradients(rng, theta.shape)
+        slots.append((np.square(slot) if name == "v" else slot).astype(theta.dtype))
+    return State(theta, tuple(slots), step)
+
+
+def targets(rng, loss, rows, columns, scale, dyadic):
+    """Targets that the loss takes: distributions (hard and soft) for a cross-entropy."""
+    if not isinstance(loss, (CategoricalCrossentropy, SoftmaxCrossentropy)):
+        return numbers(rng, (rows, columns), scale, dyadic)
+    hard = np.eye(columns)[rng.integers(columns, size=rows)]
+    soft = rng.dirichlet(np.ones(columns), size=rows)
+    return np.where(rng.random((rows, 1)) < 0.7, hard, np.round(64 * soft) / 64)
+
+
+losses = st.one_of(
+    st.just(MeanSquaredError()),
+    st.builds(Asymmetric, st.sampled_from([1.0, 99.0, 0.0, 0.3]), st.sampled_from([1.0, 99.0, 0.1])),
+    st.just(SoftmaxCrossentropy()),
+    st.just(CategoricalCrossentropy()),
+)
+
+
+@st.composite
+def cases(
+    draw,
+    dtypes=dtypes,
+    functions=activations,
+    losses=losses,
+    steps=2,
+    optimizers=optimizers,
+    scales=scales,
+    grids=st.booleans(),  # noqa: B008
+):
+    """A whole run, from the start or from the middle of one."""
+    loss = draw(losses)
+    probabilities = isinstance(loss, CategoricalCrossentropy)
+    network = draw(networks(functions, Softmax() if probabilities else None))
+    optimizer, regularizer = draw(optimizers), draw(regularizers)
+    dtype, scale, dyadic = draw(dtypes), draw(scales), draw(grids)
+    rng = np.random.default_rng(draw(seeds))
+    theta = numbers(rng, network.size, draw(st.sampled_from([0.1, 1.0])), dyadic).astype(dtype)
+    step = draw(st.one_of(st.just(0), st.integers(1, 100), st.integers(0, 100_000)))
+    state = middle_of_a_run(rng, optimizer, theta, step)
+    if step == 0:
+        state = State(theta, tuple(np.zeros_like(slot) for slot in state.slots))
+    batches = []
+    for _ in range(steps):
+        rows = draw(batch_sizes)
+        x = numbers(rng, (rows, network.inputs), scale, dyadic)
+        y = targets(rng, loss, rows, network.outputs, scale, dyadic)
+        if isinstance(loss, (CategoricalCrossentropy, SoftmaxCrossentropy)):
+            y = y + (1 - np.sum(y, axis=1, keepdims=True)) * (y == np.max(y, axis=1, keepdims=True))
+            y = np.where(np.sum(y, axis=1, keepdims=True) == 1, y, np.eye(network.outputs)[0])
+        batches.append((x.astype(dtype), y.astype(dtype)))
+    return Case(network, loss, optimizer, regularizer, state, batches)
