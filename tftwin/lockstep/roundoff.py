@@ -53,10 +53,13 @@ class Rounded(NDArrayOperatorsMixin):
     unit : float
         The unit roundoff u: 2⁻²⁴ or 2⁻⁵³. With 0 the bound holds for evaluations that round
         identically and differ only in what they flush to zero.
+    least : float
+        No evaluation is below it. A square root is at least 0, so that √v + ε is at least ε,
+        however uncertain v is.
     """
 
-    def __init__(self, value: Any, bound: Any, unit: float) -> None:
-        self.value, self.bound, self.unit = value, bound, unit
+    def __init__(self, value: Any, bound: Any, unit: float, least: float = -np.inf) -> None:
+        self.value, self.bound, self.unit, self.least = value, bound, unit, least
 
     dtype = property(lambda self: self.value.dtype)
     shape = property(lambda self: self.value.shape)
@@ -143,7 +146,7 @@ def operand(a: Any, like: Rounded) -> Operand:
     if isinstance(a, (bool, int, float)):
         value = like.dtype.type(a)
         error = abs(float(value) - float(a)) if like.unit else 0.0
-        return Rounded(value, np.float64(error), like.unit)
+        return Rounded(value, np.float64(error), like.unit, float(value))
     if a.dtype != like.dtype:
         raise NoBoundError(f"a {a.dtype} array meets a {like.dtype} array; expected one dtype")
     return exact(np.asarray(a), like.unit)
@@ -208,7 +211,14 @@ def is_power_of_two(a: Rounded) -> bool:
 
 
 def add(value: Any, a: Rounded, b: Rounded) -> Rounded:
-    """|(a' ± b') − (a* ± b*)| ≤ e_a + e_b, for sums and for differences."""
+    """|(a' + b') − (a* + b*)| ≤ e_a + e_b."""
+    result = subtract(value, a, b)
+    result.least = (a.least + b.least) * (1 - 4 * a.unit)
+    return result
+
+
+def subtract(value: Any, a: Rounded, b: Rounded) -> Rounded:
+    """As a sum."""
     return rounded(value, a.bound + b.bound, a, exact_zero=True)
 
 
@@ -225,11 +235,11 @@ def multiply(value: Any, a: Operand, b: Operand) -> Rounded:
 
 
 def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
-    """|a'/b' − a*/b*| ≤ (e_a + |a*/b*| e_b) / |b'|, with |b'| ≥ |v_b| − 2 e_b.
+    """|a'/b' − a*/b*| ≤ (e_a + |a*/b*| e_b) / |b'|, with |b'| ≥ |v_b| − 2 e_b and ≥ its least.
 
     TensorFlow differentiates the logarithm through a reciprocal that it approximates.
     """
-    smallest = np.abs(b.value).astype(np.float64) - 2 * b.bound
+    smallest = np.maximum(np.abs(b.value).astype(np.float64) - 2 * b.bound, b.least)
     p = a.bound / smallest + largest(a) / smallest * (b.bound / smallest)
     p = np.where(smallest > 0, p, np.inf)
     if is_power_of_two(b):
@@ -248,7 +258,9 @@ def sqrt(value: Any, a: Rounded) -> Rounded:
     """|√a' − √a*| ≤ e / √a* and ≤ √e."""
     least = np.sqrt(np.maximum(a.value.astype(np.float64) - a.bound, 0))
     p = np.where(a.bound == 0, 0, np.minimum(a.bound / least, np.sqrt(a.bound)))
-    return rounded(value, p, a, exact_zero=is_zero(a))
+    result = rounded(value, p, a, exact_zero=is_zero(a))
+    result.least = 0.0
+    return result
 
 
 def unchanged(value: Any, a: Rounded) -> Rounded:
@@ -292,7 +304,7 @@ def compare(value: Any, a: Rounded, b: Rounded) -> Mask:
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
     np.add: add,
-    np.subtract: add,
+    np.subtract: subtract,
     np.multiply: multiply,
     np.divide: divide,
     np.square: square,
