@@ -33,6 +33,8 @@ def _quiet() -> Iterator[None]:
 try:
     with _quiet():
         import tensorflow as tf
+
+        tf.config.set_visible_devices([], "GPU")  # the ledger and the bounds are of CPU kernels
 except ImportError as error:
     raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
 

@@ -198,7 +198,8 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Dive
         same = (bits(a) == bits(b)) | (np.isnan(a) & np.isnan(b))
         special = ~same & (a == 0) & (b == 0)
         finite = np.isfinite(a) & np.isfinite(b)
-        within = ~same & ~special & finite & (apart <= allowed)
+        unbounded = ~same & ~special & np.isfinite(a) & np.isinf(allowed)
+        within = unbounded | (~same & ~special & finite & (apart <= allowed))
         divergent = ~(same | special | within)
         fill = np.where(apart == 0, 0.0, apart / allowed)[finite & np.isfinite(allowed)]
     distance = ulp_distance(a, b)
@@ -208,7 +209,7 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Dive
     row.special += int(special.sum())
     row.within += int(within.sum())
     row.divergent += int(divergent.sum())
-    row.unbounded += int((within & np.isinf(allowed)).sum())
+    row.unbounded += int(unbounded.sum())
     row.fills += np.histogram(fill, FILL_EDGES)[0]
     row.fill = max(row.fill, float(fill.max(initial=0.0)))
     if a.size and distance.max() > row.ulp:
