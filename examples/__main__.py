@@ -71,14 +71,20 @@ def write_report(output: Path, accounts: list[dict[str, Any]], chapter: Any) -> 
 
     agreed = all(a["agreed"] for a in accounts)
     elements = sum(a["elements"] for a in accounts)
-    verdict = f"{'All' if agreed else 'NOT all'} of {elements:,} numbers agree within their bounds."
+    unbounded = sum(a["unbounded"] for a in accounts)
+    verdict = f"{'All' if agreed else 'NOT all'} of {elements:,} numbers agree within their bounds"
+    verdict += f", {unbounded:,} of them under an infinite one." if unbounded else "."
     rows = [
         (
             a["name"],
             f"{a['steps']:,}",
             f"{a['elements']:,}",
             f"{a['bit_equal'] / a['elements']:.1%}" if a["elements"] else "nothing",
-            f"{a['ulp']:,.0f}" if a["ulp"] is not None else "NaN",
+            "NaN"
+            if a["ulp"] is None
+            else f"{a['ulp']:,.0f}"
+            if a["ulp"] < 1e6
+            else f"{a['ulp']:.1e}",
             f"{a['fill']:.2f}",
             f"{a['unbounded']:,}",
             f"{a['seconds_refnn']:.2f} s",
@@ -109,6 +115,7 @@ def write_report(output: Path, accounts: list[dict[str, Any]], chapter: Any) -> 
     )
     (output / "report.html").write_text(page, encoding="utf-8")
     table = Table(*COLUMNS, title=verdict)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:

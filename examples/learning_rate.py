@@ -59,15 +59,18 @@ for label, drift in drifts.items():
     )
 
 # %% The curves
-figure, axes = plt.subplots(1, 4, figsize=(15, 3.6))
+figure, axes = plt.subplots(2, 2, figsize=(10, 6), sharex=True)
+axes = axes.ravel()
 axes[0].plot([decay(t) for t in range(epochs)], color="tab:green")
-axes[0].set(title="learning rate 0.2 · 0.99^t", xlabel="epoch")
+axes[0].set(title="learning rate 0.2 · 0.99^t", ylabel="rate")
 for axis, (label, drift) in zip(axes[1:], drifts.items(), strict=True):
     axis.plot(drift.steps, drift.refnn_thetas[:, 0], label="refnn", **REFNN)
     axis.plot(drift.steps, drift.tftwin_thetas[:, 0], label="TensorFlow", **TFTWIN)
     axis.axhline(-1, color="grey", linewidth=0.8)
-    axis.set(title=f"w at rate {label}", xlabel="epoch")
-    axis.legend()
+    axis.set(title=f"w at rate {label}", ylabel="w")
+axes[1].legend()
+for axis in axes[2:]:
+    axis.set_xlabel("epoch")
 chapter.picture(
     "weight", figure, "The weight on its way from 5 to the minimum at −1, under three schedules."
 )
