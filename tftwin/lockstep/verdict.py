@@ -257,3 +257,24 @@ def judge_records(
         row = rows.setdefault(one[:2], Row(one.stage, one.name))
         divergences += judge(row, step, one.array, other.array, bound)
     return divergences
+
+
+def compare(one: Sequence[Sequence[Entry]], other: Sequence[Sequence[Entry]]) -> Report:
+    """Compare two saved runs, step by step, under the bounds that the first one carries.
+
+    Raises
+    ------
+    ValueError
+        If they do not hold the same steps and tensors, or hold none.
+    """
+    if len(one) != len(other):
+        raise ValueError(f"one record has {len(one)} steps and the other {len(other)}")
+    rows: dict[tuple[str, str], Row] = {}
+    report = Report(steps=len(one))
+    for number, (a, b) in enumerate(zip(one, other, strict=True), 1):
+        bounds = [0.0 if entry.bound is None else entry.bound for entry in a]
+        report.divergences += judge_records(rows, number, a, b, bounds)
+    report.rows = list(rows.values())
+    if not report.steps:
+        raise ValueError("nothing was compared: the records are empty")
+    return report
