@@ -4,6 +4,7 @@ Read in this order: activations, layers, losses, network, optimizers, training.
 """
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.checkpoints import Checkpoint, load_state, save_state
 from refnn.complexity import summary
 from refnn.initializers import He, Normal, TruncatedNormal, Zeros
 from refnn.layers import Activation, Dense
@@ -17,13 +18,12 @@ from refnn.network import Network, multilayer
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import Constant, ExponentialDecay, PerEpoch
-from refnn.state import History, NonFiniteError, State, Step
+from refnn.state import History, Interrupted, NonFiniteError, State, Step
 from refnn.training import (
     evaluate,
     fit,
     initial_state,
-    load_state,
-    save_state,
+    resume,
     train_step,
 )
 
@@ -34,6 +34,9 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Checkpoint",
+    "load_state",
+    "save_state",
     "summary",
     "He",
     "Normal",
@@ -57,13 +60,13 @@ __all__ = [
     "ExponentialDecay",
     "PerEpoch",
     "History",
+    "Interrupted",
     "NonFiniteError",
     "State",
     "Step",
     "evaluate",
     "fit",
     "initial_state",
-    "load_state",
-    "save_state",
+    "resume",
     "train_step",
 ]

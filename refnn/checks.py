@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,14 @@ def number(owner: object, field: str, expected: str, accepts: Callable[[float], 
         If the value is no finite real number, or ``accepts`` says no.
     """
     value = getattr(owner, field)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Real)
-        or not math.isfinite(value)
-        or not accepts(float(value))
-    ):
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    try:
+        as_float = float(value) if real else math.nan
+    except OverflowError:  # a whole number of hundreds of digits
+        as_float = math.inf
+    if not (math.isfinite(as_float) and accepts(as_float)):
         raise ValueError(f"{type(owner).__name__}: {field} = {value!r}; expected {expected}")
-    object.__setattr__(owner, field, float(value))
+    object.__setattr__(owner, field, as_float)
 
 
 def count(name: str, value: Any, minimum: int = 1) -> int:
@@ -51,7 +51,11 @@ def array(name: str, value: Any, shape: tuple[int | None, ...], dtype: Any = Non
     ValueError
         If its shape is another one.
     """
-    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+    if (
+        not hasattr(value, "__array_ufunc__")
+        or not hasattr(value, "shape")
+        or isinstance(value, (np.matrix, np.ma.MaskedArray))  # whose * and sums mean other things
+    ):
         raise TypeError(f"{name} is a {type(value).__name__}; expected a NumPy array")
     if value.shape != shape and not _fits(value.shape, shape):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
@@ -67,6 +71,41 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(
         n is None or n == m for n, m in zip(wanted, shape, strict=True)
     )
+
+
+def same_shape(y_true: Array, y_pred: Array) -> None:
+    """Refuse targets that NumPy would broadcast against the predictions; both are (N, K)."""
+    one, other = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
+    if one != other or one is None or len(one) != 2:
+        raise ValueError(f"y_true has shape {one} and y_pred {other}; expected (N, K) for both")
+
+
+def provides(name: str, value: Any, example: str, *attributes: str) -> None:
+    """Refuse an object without these attributes, and a class where an object of it is meant.
+
+    Raises
+    ------
+    TypeError
+        With an example of what is expected.
+    """
+    for attribute in attributes:
+        if not hasattr(value, attribute) or isinstance(value, type):
+            raise TypeError(
+                f"{name} = {value!r}; expected an object with {', '.join(attributes)}, such as "
+                f"{example}"
+            )
+
+
+def float_type(dtype: Any, accepted: Sequence[np.dtype[Any]] = FLOATS) -> np.dtype[Any]:
+    """Return one of these dtypes as a dtype, and refuse any other."""
+    try:
+        kind: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind not in accepted:
+        names = " or ".join(f"np.{one.name}" for one in accepted)
+        raise TypeError(f"dtype = {dtype!r}; expected {names}")
+    return kind
 
 
 def floating(name: str, value: Array) -> None:

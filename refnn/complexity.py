@@ -33,6 +33,8 @@ class Complexity:
 
 def complexity(network: Network) -> Complexity:
     """Count what a network holds and does: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds."""
+    if not isinstance(network, Network):
+        raise TypeError(f"network = {network!r}; expected a refnn.Network")
     weights = sum(prod(p.shape) for p in network.parameters if p.is_weight)
     return Complexity(
         layers=sum(isinstance(layer, Dense) for layer in network.layers),
@@ -48,6 +50,7 @@ def summary(network: Network) -> str:
 
     The numbers of the layers are those of the parameters' names: W3 belongs to layer 3.
     """
+    total = complexity(network)
     rows: list[tuple[object, ...]] = [
         ("layer", "kind", "output", "W", "parameters", "multiply-adds")
     ]
@@ -59,7 +62,6 @@ def summary(network: Network) -> str:
         size = sum(map(prod, shapes.values()))
         output, W = f"(batch, {width})", shapes.get("W", "")
         rows.append((position, type(kind).__name__, output, W, size, _multiply_adds(layer)))
-    total = complexity(network)
     rows.append(("total", f"{total.layers} Dense", "", "", total.parameters, total.multiply_adds))
     widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
     lines = []

@@ -6,10 +6,8 @@ harmless.
 
 import csv
 import math
-import zipfile
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
@@ -19,10 +17,9 @@ from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib import format as npy
 
-from refnn import checks
-from refnn.preparation import LIMIT, float_type, one_hot
+from refnn import checks, npz
+from refnn.preparation import float_type, one_hot
 from refnn.typing import Array
 
 LINE = 2**24
@@ -94,7 +91,7 @@ def load_csv(
         dtype, a row has too few or too many cells, the label's column does not exist, it is
         unclear whether there is a header, or the file is too large or no such text at all.
     """
-    path, dtype = _file(path), float_type(dtype)
+    dtype, path = float_type(dtype), npz.regular_file(path)
     if task not in (None, "classification", "regression"):
         raise ValueError(f"task = {task!r}; expected 'classification', 'regression' or None")
     rows = _csv_rows(path, delimiter)
@@ -157,62 +154,18 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
         If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
         than 1 GiB or not finite in this dtype, or their numbers of rows differ.
     """
-    path, dtype = _file(path), float_type(dtype)
-    with _reading(f"{path}", "an NPZ file"):
-        archive = zipfile.ZipFile(path)
-    with archive:
-        x, y = (_member(archive, name, f"{path}: {name}", dtype) for name in ("x", "y"))
+    dtype, path = float_type(dtype), npz.regular_file(path)
+    with npz.archive(path) as members:
+        for name in ("x", "y"):
+            if name not in npz.names(members):
+                raise ValueError(f"{path}: {name} is missing; expected np.savez(path, x=x, y=y)")
+        x = npz.member(members, "x", f"{path}: x", ("N", "D"), dtype=dtype)
+        y = npz.member(members, "y", f"{path}: y", ("N", "K"), dtype=dtype)
+    checks.finite(f"{path}: x as {dtype}", x)
+    checks.finite(f"{path}: y as {dtype}", y)
     if len(x) != len(y):
         raise ValueError(f"{path}: x has {len(x)} rows and y {len(y)}; expected as many")
     return Dataset(x, y, tuple(str(column) for column in range(x.shape[1])))
-
-
-def _member(archive: zipfile.ZipFile, name: str, where: str, dtype: np.dtype[Any]) -> Array:
-    """Read one array, after its header has been found harmless."""
-    if f"{name}.npy" not in archive.namelist():
-        raise ValueError(f"{where} is missing; expected np.savez(path, x=x, y=y)")
-    member = archive.getinfo(f"{name}.npy")
-    if member.file_size > LIMIT:
-        raise ValueError(f"{where} has {member.file_size} bytes; expected at most {LIMIT}")
-    with _reading(where, "an array"), archive.open(member) as file:
-        old = npy.read_magic(file) == (1, 0)
-        shape, _, stored = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
-        held = member.file_size - file.tell()
-    if stored.kind not in "biuf":
-        raise ValueError(f"{where} has dtype {stored}; expected numbers")
-    if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"{where} has shape {shape}; expected (N, {'D' if name == 'x' else 'K'})")
-    if math.prod(shape) * stored.itemsize != held:
-        raise ValueError(f"{where} claims shape {shape} of {stored}, but holds {held} bytes")
-    if (size := math.prod(shape) * dtype.itemsize) > LIMIT:
-        raise ValueError(f"{where} has {size} bytes as {dtype}; expected at most {LIMIT}")
-    with _reading(where, "an array"), archive.open(member) as file:
-        values = npy.read_array(file, allow_pickle=False)
-    with np.errstate(over="ignore"):
-        values = values.astype(dtype)
-    checks.finite(f"{where} as {dtype}", values)
-    return values
-
-
-@contextmanager
-def _reading(where: str, expected: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes zipfile, zlib or NumPy raise into one clear error."""
-    try:
-        yield
-    except Exception as error:
-        raise ValueError(f"{where} cannot be read ({error}); expected {expected}") from error
-
-
-def _file(path: str | PathLike[str]) -> Path:
-    """Return the path of a regular file of at most LIMIT bytes."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    if not path.is_file():
-        raise ValueError(f"{path} is no regular file")
-    if (size := path.stat().st_size) > LIMIT:
-        raise ValueError(f"{path} has {size} bytes; expected at most {LIMIT}")
-    return path
 
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -19,6 +19,9 @@ from refnn import checks
 from refnn.activations import Function
 from refnn.typing import Array
 
+LARGEST = 2**31
+"""Numbers in one W."""
+
 
 @dataclass(frozen=True)
 class Dense:
@@ -39,6 +42,11 @@ class Dense:
     def __post_init__(self) -> None:
         checks.count("Dense: inputs", self.inputs)
         checks.count("Dense: outputs", self.outputs)
+        if self.inputs * self.outputs > LARGEST:
+            raise ValueError(
+                f"Dense: inputs · outputs = {self.inputs} · {self.outputs}; expected at most "
+                f"{LARGEST}"
+            )
         if not isinstance(self.use_bias, bool):
             raise ValueError(f"Dense: use_bias = {self.use_bias!r}; expected True or False")
 

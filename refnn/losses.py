@@ -40,12 +40,15 @@ class MeanSquaredError:
     """
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
+        checks.same_shape(y_true, y_pred)
         return np.mean(np.square(y_pred - y_true), axis=-1)
 
     def value(self, y_true: Array, y_pred: Array) -> Any:
+        checks.same_shape(y_true, y_pred)
         return np.mean(np.square(y_pred - y_true))
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        checks.same_shape(y_true, y_pred)
         return (1 / y_pred.size) * (2 * (y_pred - y_true))
 
 
@@ -70,6 +73,7 @@ class Asymmetric:
         checks.number(self, "profit", "a number of at least 0", lambda p: p >= 0)
 
     def _elements(self, y_true: Array, y_pred: Array) -> Array:
+        checks.same_shape(y_true, y_pred)
         return np.where(
             y_pred > y_true, self.cost * (y_pred - y_true), self.profit * (y_true - y_pred)
         )
@@ -81,6 +85,7 @@ class Asymmetric:
         return np.sum(self._elements(y_true, y_pred))
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        checks.same_shape(y_true, y_pred)
         return np.where(y_pred > y_true, np.full_like(y_pred, self.cost), -self.profit)
 
 
@@ -95,6 +100,7 @@ class CategoricalCrossentropy:
     """
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
+        checks.same_shape(y_true, y_pred)
         q = y_pred / np.sum(y_pred, axis=-1, keepdims=True)
         return -np.sum(y_true * np.log(np.clip(q, CLIP, 1 - CLIP)), axis=-1)
 
@@ -102,6 +108,7 @@ class CategoricalCrossentropy:
         return np.mean(self.per_sample(y_true, y_pred))
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        checks.same_shape(y_true, y_pred)
         s = np.sum(y_pred, axis=-1, keepdims=True)
         q = y_pred / s
         dc = (1 / len(y_pred)) * -y_true * (1 / np.clip(q, CLIP, 1 - CLIP))
@@ -119,6 +126,7 @@ class SoftmaxCrossentropy:
     """
 
     def per_sample(self, y_true: Array, logits: Array) -> Array:
+        checks.same_shape(y_true, logits)
         with np.errstate(invalid="ignore"):
             z = logits - np.max(logits, axis=-1, keepdims=True)
         return np.sum(y_true * (np.log(np.sum(np.exp(z), axis=-1, keepdims=True)) - z), axis=-1)
@@ -127,6 +135,7 @@ class SoftmaxCrossentropy:
         return np.mean(self.per_sample(y_true, logits))
 
     def gradient(self, y_true: Array, logits: Array) -> Array:
+        checks.same_shape(y_true, logits)
         return (1 / len(logits)) * (Softmax().forward(logits) - y_true)
 
 

@@ -5,7 +5,7 @@ walks it from the end and remembers nothing else.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -50,6 +50,8 @@ class Network:
     layers: Sequence[Layer]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layers, Iterable):
+            raise TypeError(f"layers = {self.layers!r}; expected a sequence of layers")
         object.__setattr__(self, "layers", tuple(self.layers))
         for place, layer in enumerate(self.layers, 1):
             if not isinstance(layer, (Dense, Activation)):
@@ -108,12 +110,16 @@ class Network:
         The draws are made in float64 and rounded once, so that float32 (the default) and
         float64 start from the same numbers.
         """
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed)")
         initializer = He() if initializer is None else initializer
+        checks.provides("initializer", initializer, "refnn.He()", "sample")
+        dtype = checks.float_type(np.float32 if dtype is None else dtype)
         values = [
             (initializer if p.is_weight else Zeros()).sample(p.shape, rng).ravel()
             for p in self.parameters
         ]
-        return np.concatenate(values).astype(np.float32 if dtype is None else dtype)
+        return np.concatenate(values).astype(dtype)
 
     def forward(self, theta: Array, x: Array) -> list[Array]:
         """Return [x, y₁, …, yₙ]: the input and each layer's output, (N, width) each."""
@@ -190,7 +196,7 @@ def multilayer(
     use_bias : bool
         Whether the layers have a b.
     """
-    if len(sizes) < 2:
+    if not isinstance(sizes, Sequence) or len(sizes) < 2:
         raise ValueError(f"sizes = {sizes!r}; expected at least an input and an output width")
     layers: list[Layer] = []
     for inputs, outputs in pairwise(sizes):

@@ -58,15 +58,18 @@ def standardize(
     checks.finite("x", x)
     if x.size == 0:
         raise ValueError(f"x has shape {x.shape}; expected at least one row and one column")
+    if len(feature_names) not in (0, x.shape[1]):
+        raise ValueError(f"feature_names has {len(feature_names)} names; expected {x.shape[1]}")
     if (mean is None) != (deviation is None):
         raise ValueError("standardize takes both mean and deviation, or neither; one came")
     wide = x.astype(np.result_type(x, np.float64))
     if mean is None or deviation is None:
         constant = np.min(x, axis=0) == np.max(x, axis=0)  # exact, where a computed 0 is not
         mean, deviation = np.mean(wide, axis=0), np.where(constant, 0.0, np.std(wide, axis=0))
-    checks.array("mean", mean, x.shape[1:])
+    for name, value in (("mean", mean), ("deviation", deviation)):
+        checks.array(name, value, x.shape[1:])
+        checks.floating(name, value)
     checks.finite("mean", mean)
-    checks.array("deviation", deviation, x.shape[1:])
     for column, width in enumerate(deviation):
         if not 0 < width < math.inf:
             name = f" ({feature_names[column]})" if feature_names else ""
@@ -97,6 +100,8 @@ def one_hot(
         With the row of the first label that is no such number.
     """
     dtype = float_type(dtype)
+    if not (isinstance(labels, Sequence) or getattr(labels, "ndim", 0) > 0):
+        raise TypeError(f"labels = {short(labels)}; expected a sequence of whole numbers")
     expected = "0, 1, 2, …" if classes is None else f"0 to {checks.count('classes', classes) - 1}"
     for row, label in enumerate(labels):
         whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
@@ -127,6 +132,8 @@ def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> 
         Shuffles the rows; without it they keep their order.
     """
     n, batch_size = checks.count("n", n), checks.count("batch_size", batch_size)
+    if 8 * n > LIMIT:
+        raise ValueError(f"n = {n}; expected at most {LIMIT // 8} rows")
     if rng is not None and not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed), or None")
     rows = np.arange(n) if rng is None else rng.permutation(n)
@@ -135,6 +142,4 @@ def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype, and refuse any other."""
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype = {dtype!r}; expected np.float32 or np.float64")
-    return np.dtype(dtype)
+    return checks.float_type(dtype, checks.FLOATS[:2])

@@ -5,6 +5,8 @@ answers with a Python float, which adapts to the dtype of the arrays it meets. K
 its schedules in float32.
 """
 
+import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -86,4 +88,15 @@ class PerEpoch:
 
 def rate_at(learning_rate: float | Schedule, step: int) -> float:
     """Return the rate of this step, of a number or of a schedule."""
-    return float(learning_rate(step)) if callable(learning_rate) else learning_rate
+    if not callable(learning_rate):
+        return learning_rate
+    try:
+        rate = learning_rate(step)
+    except OverflowError:
+        rate = math.inf
+    if not (isinstance(rate, numbers.Real) and 0 <= rate < math.inf):
+        raise ValueError(
+            f"learning_rate: the schedule gave {rate!r} at step {step}; expected a finite number "
+            "of at least 0"
+        )
+    return float(rate)

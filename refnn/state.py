@@ -96,3 +96,19 @@ class NonFiniteError(FloatingPointError):
     def __init__(self, message: str, state: State, history: History, tensor: str) -> None:
         super().__init__(message)
         self.state, self.history, self.tensor = state, history, tensor
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a training run, after a whole step.
+
+    Attributes
+    ----------
+    state : State
+        After the last step.
+    history : History
+        The epochs that were completed.
+    """
+
+    def __init__(self, message: str, state: State, history: History) -> None:
+        super().__init__(message)
+        self.state, self.history = state, history

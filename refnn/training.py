@@ -7,28 +7,28 @@ injecting a state from the middle of a run, and handing it to another library ar
 
 import math
 import time
-import zipfile
 from collections.abc import Callable
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from refnn import checks
+from refnn import checks, interrupts
+from refnn.checkpoints import Checkpoint, check_same, describe, keeping, load_run
 from refnn.datasets import batches
+from refnn.diagnosis import non_finite
 from refnn.losses import Loss, check_targets
 from refnn.network import Network
-from refnn.optimizers import Optimizer, update
+from refnn.optimizers import SGD, Optimizer, update
 from refnn.progress import track
 from refnn.regularizers import L2
 from refnn.schedules import rate_at
-from refnn.state import Evaluation, History, NonFiniteError, State, Step
+from refnn.state import Evaluation, History, State, Step
 from refnn.typing import Array
 
 
 def initial_state(optimizer: Optimizer, theta: Array) -> State:
     """Return the state before the first update: every slot is 0."""
+    checks.provides("optimizer", optimizer, "refnn.SGD()", "rule", "slot_names", "learning_rate")
     checks.array("theta", theta, (None,))
     checks.floating("theta", theta)
     return State(theta, tuple(np.zeros_like(theta) for _ in optimizer.slot_names), 0)
@@ -66,6 +66,7 @@ def train_step(
     TypeError, ValueError
         If the dtypes or shapes do not fit each other.
     """
+    check_parts(network, loss, optimizer, regularizer)
     check_step(network, optimizer, state, x, y)
     theta = state.theta
 
@@ -98,8 +99,20 @@ def train_step(
     )
 
 
+def check_parts(network: Network, loss: Loss, optimizer: Optimizer, regularizer: L2 | None) -> None:
+    """Refuse what is no network, loss, optimizer or regularizer, such as a name or a class."""
+    if not isinstance(network, Network):
+        raise TypeError(f"network = {network!r}; expected a refnn.Network")
+    checks.provides("loss", loss, "refnn.MeanSquaredError()", "value", "gradient")
+    checks.provides("optimizer", optimizer, "refnn.SGD()", "rule", "slot_names", "learning_rate")
+    if regularizer is not None:
+        checks.provides("regularizer", regularizer, "refnn.L2(0.01)", "value", "gradient")
+
+
 def check_step(network: Network, optimizer: Optimizer, state: State, x: Array, y: Array) -> None:
     """Refuse a state of another network or optimizer, and x or y of another shape or dtype."""
+    if not isinstance(state, State):
+        raise TypeError(f"state is a {type(state).__name__}; expected refnn.initial_state(…)")
     network.check(state.theta, x)
     checks.array("y", y, (len(x), network.outputs), state.theta.dtype)
     check_state(network, optimizer, state)
@@ -108,6 +121,9 @@ def check_step(network: Network, optimizer: Optimizer, state: State, x: Array, y
 def check_state(network: Network, optimizer: Optimizer, state: State) -> None:
     """Refuse a state of another network or optimizer."""
     checks.array("theta", state.theta, (network.size,))
+    checks.count("state: step", state.step, 0)
+    if not isinstance(state.slots, tuple):
+        raise TypeError(f"state: slots is a {type(state.slots).__name__}; expected a tuple")
     if len(state.slots) != len(optimizer.slot_names):
         raise ValueError(
             f"state has {len(state.slots)} slots; {type(optimizer).__name__} expects "
@@ -120,8 +136,16 @@ def check_state(network: Network, optimizer: Optimizer, state: State) -> None:
 
 def evaluate(network: Network, loss: Loss, theta: Array, x: Array, y: Array) -> Evaluation:
     """Return loss and accuracy over all rows at once."""
-    y_pred = network.predict(theta, x)
-    checks.array("y", y, y_pred.shape, y_pred.dtype)
+    check_parts(network, loss, SGD(), None)
+    network.check(theta, x)
+    checks.array("y", y, (len(x), network.outputs), theta.dtype)
+    checks.finite("theta", theta)
+    _check_data(loss, x, y)
+    return _evaluate(network, loss, theta, x, y)
+
+
+def _evaluate(network: Network, loss: Loss, theta: Array, x: Array, y: Array) -> Evaluation:
+    y_pred = network.forward(theta, x)[-1]
     return Evaluation(float(loss.value(y, y_pred)), accuracy(y, y_pred))
 
 
@@ -154,6 +178,8 @@ def fit(
     regularizer: L2 | None = None,
     validation: tuple[Array, Array] | None = None,
     callback: Callable[[int, State, History], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    history: History | None = None,
     progress: bool = True,
 ) -> tuple[State, History]:
     """Train for some epochs.
@@ -167,13 +193,17 @@ def fit(
     x, y : Array, (N, inputs), (N, outputs)
         Training data, of the dtype of ``state.theta``.
     epochs, batch_size : int
-        Passes over the data; rows a batch (the last batch may be shorter).
+        Passes over the data, in all; rows a batch (the last batch may be shorter).
     rng : numpy.random.Generator, optional
         Shuffles the rows anew in each epoch; without it they keep their order.
     validation : (x, y), optional
         Held-out data, evaluated after each epoch.
     callback : callable, optional
         Called after each epoch with its number (from 1), the state and the history so far.
+    checkpoint : Checkpoint, optional
+        Where and how often the run is saved, for ``resume``.
+    history : History, optional
+        Of the epochs that ``state`` has behind it, if this continues a run; it is not changed.
     progress : bool
         Whether to draw a progress bar, where rich is installed and a terminal is there.
 
@@ -186,107 +216,146 @@ def fit(
     TypeError, ValueError
         If an argument does not fit; the message names it.
     NonFiniteError
-        If the loss, a gradient or a parameter is no longer finite. It carries the last state.
+        If the loss, a slot or a parameter is no longer finite. It carries the last finite state.
+    Interrupted
+        After the step in which Ctrl-C was pressed, which is a KeyboardInterrupt that carries the
+        state. A second Ctrl-C acts at once.
     """
-    epochs = checks.count("epochs", epochs, 0)
+    _check_run(network, loss, optimizer, regularizer, state, x, y, validation)
+    if not (callback is None or callable(callback)):
+        raise TypeError(f"callback = {callback!r}; expected a function, or None")
+    if not isinstance(checkpoint, Checkpoint | None):
+        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint, or None")
+    if not isinstance(history, History | None):
+        raise TypeError(f"history is a {type(history).__name__}; expected a refnn.History, or None")
+    history = History(*(list(column) for column in vars(history or History()).values()))
+    epochs = checks.count("epochs", epochs, len(history.loss))
     batch_size = checks.count("batch_size", batch_size)
-    check_step(network, optimizer, state, x, y)
-    _check_data(loss, x, y)
-    if validation is not None:
-        check_step(network, optimizer, state, *validation)
-        _check_data(loss, *validation)
-    history, start = History(), time.perf_counter()
-    with np.errstate(all="ignore"):  # a run that leaves the finite numbers ends in one clear error
-        for epoch in track(range(1, epochs + 1), progress):
+    start = time.perf_counter() - max(history.seconds, default=0.0)
+    run = network, loss, optimizer, regularizer, batch_size, x, y, validation
+    hint = "" if checkpoint is None else f"; refnn.resume continues from {checkpoint.path}"
+    with (
+        interrupts.deferred(hint) as pause,
+        keeping(checkpoint, *run) as keep,
+        np.errstate(all="ignore"),  # a run that leaves the finite numbers ends in one clear error
+    ):
+        pause(state, history)
+        keep(state, history, rng)
+        for epoch in track(range(len(history.loss) + 1, epochs + 1), progress):
             losses = []
             for rows in batches(len(x), batch_size, rng):
                 step = train_step(network, loss, optimizer, state, x[rows], y[rows], regularizer)
-                if not (math.isfinite(step.loss) and np.isfinite(step.state.theta).all()):
-                    raise _non_finite(network, optimizer, state, step, history)
+                if not (math.isfinite(step.loss) and _finite(step.state)):
+                    raise non_finite(network, loss, optimizer, state, y[rows], step, history)
                 state = step.state
                 losses.append(float(step.loss))
+                pause(state, history)
             history.loss.append(math.fsum(losses) / len(losses))
             history.learning_rate.append(step.learning_rate)
             history.seconds.append(time.perf_counter() - start)
-            history.accuracy.append(evaluate(network, loss, state.theta, x, y).accuracy)
+            history.accuracy.append(_evaluate(network, loss, state.theta, x, y).accuracy)
             if validation is not None:
-                held_out = evaluate(network, loss, state.theta, *validation)
+                held_out = _evaluate(network, loss, state.theta, *validation)
                 history.validation_loss.append(held_out.loss)
                 history.validation_accuracy.append(held_out.accuracy)
             if callback is not None:
                 callback(epoch, state, history)
+            keep(state, history, rng)
     return state, history
 
 
-def _check_data(loss: Loss, x: Array, y: Array) -> None:
-    checks.finite("x", x)
-    checks.finite("y", y)
-    check_targets(loss, y)
+def resume(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    checkpoint: Checkpoint,
+    x: Array,
+    y: Array,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    regularizer: L2 | None = None,
+    validation: tuple[Array, Array] | None = None,
+    callback: Callable[[int, State, History], None] | None = None,
+    progress: bool = True,
+) -> tuple[State, History]:
+    """Continue a run that was saved by ``fit(…, checkpoint=checkpoint)``, as if it never stopped.
 
-
-def _non_finite(
-    network: Network, optimizer: Optimizer, state: State, step: Step, history: History
-) -> NonFiniteError:
-    """Find the first tensor of the step that is not finite, and the likely cause."""
-    names = [p.name for p in network.parameters]
-    tensors = [(f"y{i}", y) for i, y in enumerate(step.outputs[1:], 1)]
-    tensors += [("loss", step.loss)]
-    tensors += [(f"d{name}", g) for name, g in zip(names, step.gradients, strict=True)]
-    tensors += [
-        (f"{slot} of {p.name}", p.of(values))
-        for slot, values in zip(optimizer.slot_names, step.state.slots, strict=True)
-        for p in network.parameters
-    ]
-    tensors += [(p.name, p.of(step.state.theta)) for p in network.parameters]
-    name, values = next((n, np.asarray(v)) for n, v in tensors if not np.isfinite(v).all())
-    where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-    if name in names and getattr(optimizer, "epsilon", None) == 0:
-        cause = (
-            f"epsilon is 0, and the gradient or its mean square is 0 there: pass "
-            f"epsilon=1e-7 to {type(optimizer).__name__}"
-        )
-    else:
-        cause = (
-            f"the learning rate {step.learning_rate} is too large for these data, or the data "
-            "are not standardized"
-        )
-    largest = float(np.max(np.abs(state.theta)))
-    return NonFiniteError(
-        f"step {step.state.step}: {name}{list(where) if where else ''} is {values[where]}; the "
-        f"largest parameter before the step was {largest:.3g}. Likely cause: {cause}. The last "
-        "finite state is kept in this error's .state",
-        state,
-        history,
-        name,
-    )
-
-
-def save_state(path: str | PathLike[str], state: State) -> None:
-    """Write the state to an .npz file, without pickle."""
-    slots = {f"slot{i}": slot for i, slot in enumerate(state.slots)}
-    with Path(path).open("wb") as file:
-        np.savez(file, theta=state.theta, step=np.array(state.step), **slots)
-
-
-def load_state(path: str | PathLike[str]) -> State:
-    """Read what ``save_state`` wrote, bit for bit.
+    State, history (but for the seconds, which are counted on) and the order of the rows are bit
+    for bit those of a run that was not interrupted. The arguments are those of ``fit``, with the
+    checkpoint in the place of the state; ``epochs`` may be another number.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no such file, or its arrays do not fit each other.
+        If it is no checkpoint, or of a run with another network, loss, optimizer, regularizer,
+        batch size or other data; the message names the first that differs.
     """
+    if not isinstance(checkpoint, Checkpoint):
+        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
+    run = load_run(checkpoint.path)
+    check_parts(network, loss, optimizer, regularizer)
+    like = initial_state(optimizer, np.zeros(network.size, run.state.theta.dtype))
+    _check_run(network, loss, optimizer, regularizer, like, x, y, validation)
+    now = describe(network, loss, optimizer, regularizer, batch_size, x, y, validation)
+    check_same(checkpoint.path, run.description, now)
+    return fit(
+        network,
+        loss,
+        optimizer,
+        run.state,
+        x,
+        y,
+        epochs=epochs,
+        batch_size=batch_size,
+        rng=run.rng(),
+        regularizer=regularizer,
+        validation=validation,
+        callback=callback,
+        checkpoint=checkpoint,
+        history=run.history,
+        progress=progress,
+    )
+
+
+def _finite(state: State) -> bool:
+    """Whether θ is finite, and v, the last slot: squares overflow first, and upwards."""
+    return bool(np.isfinite(state.theta).all()) and all(
+        math.isfinite(slot.max()) for slot in state.slots[-1:]
+    )
+
+
+def _check_run(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    regularizer: L2 | None,
+    state: State,
+    x: Array,
+    y: Array,
+    validation: tuple[Array, Array] | None,
+) -> None:
+    """Refuse what does not fit together, and data and states that are not finite."""
+    check_parts(network, loss, optimizer, regularizer)
+    check_step(network, optimizer, state, x, y)
+    _check_data(loss, x, y)
+    checks.finite("theta", state.theta)
+    for name, slot in zip(optimizer.slot_names, state.slots, strict=True):
+        checks.finite(f"state: slot {name}", slot)
+    if validation is None:
+        return
+    if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise TypeError(f"validation is a {type(validation).__name__}; expected a pair (x, y)")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            slots = tuple(file[f"slot{i}"] for i in range(len(file.files) - 2))
-            state = State(file["theta"], slots, int(file["step"]))
-    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: expected a file written by save_state ({error})") from None
-    checks.array("theta", state.theta, (None,))
-    checks.floating("theta", state.theta)
-    checks.count("step", state.step, 0)
-    for i, slot in enumerate(slots):
-        checks.array(f"slot{i}", slot, state.theta.shape, state.theta.dtype)
-    return state
+        check_step(network, optimizer, state, *validation)
+        _check_data(loss, *validation)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation: {error}") from None
+
+
+def _check_data(loss: Loss, x: Array, y: Array) -> None:
+    checks.finite("x", x)
+    checks.finite("y", y)
+    check_targets(loss, y)

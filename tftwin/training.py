@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from refnn.checkpoints import Checkpoint, keeping
 from refnn.datasets import batches
 from refnn.progress import track
 from refnn.state import Evaluation, History, NonFiniteError, State, Step
@@ -242,25 +243,32 @@ def fit(
     regularizer: L2 | None = None,
     validation: tuple[Array, Array] | None = None,
     callback: Callable[[int, State, History], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    history: History | None = None,
     progress: bool = True,
 ) -> tuple[State, History]:
     """Train for some epochs, each one run inside a compiled graph; as ``refnn.fit``."""
     trainer = Trainer(network, loss, optimizer, state, regularizer)
-    history, start = History(), time.perf_counter()
-    for epoch in track(range(1, epochs + 1), progress):
-        losses = trainer.run(x, y, list(batches(len(x), batch_size, rng)))
-        if not np.isfinite(losses).all():
-            step = state.step + int(np.argmin(np.isfinite(losses))) + 1
-            raise NonFiniteError(f"step {step}: the loss is not finite", state, history, "loss")
-        state = trainer.state()
-        history.loss.append(float(np.mean(losses, dtype=np.float64)))
-        history.learning_rate.append(rate_at(optimizer.learning_rate, state.step - 1))
-        history.seconds.append(time.perf_counter() - start)
-        history.accuracy.append(evaluate(network, loss, state.theta, x, y).accuracy)
-        if validation is not None:
-            held_out = evaluate(network, loss, state.theta, *validation)
-            history.validation_loss.append(held_out.loss)
-            history.validation_accuracy.append(held_out.accuracy)
-        if callback is not None:
-            callback(epoch, state, history)
+    history = History(*(list(column) for column in vars(history or History()).values()))
+    start = time.perf_counter() - max(history.seconds, default=0.0)
+    run = network, loss, optimizer, regularizer, batch_size, x, y, validation
+    with keeping(checkpoint, *run) as keep:
+        keep(state, history, rng)
+        for epoch in track(range(len(history.loss) + 1, epochs + 1), progress):
+            losses = trainer.run(x, y, list(batches(len(x), batch_size, rng)))
+            if not np.isfinite(losses).all():
+                step = state.step + int(np.argmin(np.isfinite(losses))) + 1
+                raise NonFiniteError(f"step {step}: the loss is not finite", state, history, "loss")
+            state = trainer.state()
+            history.loss.append(float(np.mean(losses, dtype=np.float64)))
+            history.learning_rate.append(rate_at(optimizer.learning_rate, state.step - 1))
+            history.seconds.append(time.perf_counter() - start)
+            history.accuracy.append(evaluate(network, loss, state.theta, x, y).accuracy)
+            if validation is not None:
+                held_out = evaluate(network, loss, state.theta, *validation)
+                history.validation_loss.append(held_out.loss)
+                history.validation_accuracy.append(held_out.accuracy)
+            if callback is not None:
+                callback(epoch, state, history)
+            keep(state, history, rng)
     return state, history

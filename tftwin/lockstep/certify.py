@@ -1,80 +1,251 @@
 """Measure the ledger: over every float32 there is, and over samples and hard cases of float64.
 
-The work is cut into slabs, and a slab that is done is a line in a file of the state folder: a
-run that was stopped goes on where it was. The 2³² float32 inputs are 64 slabs of 2²⁵
-magnitudes, with both signs.
+The 2³² float32 inputs are 64 slabs of 2²⁵ magnitudes, with both signs; a sample has slabs of
+its own. A slab that is done is a line in a file of the state folder, so that a run that was
+stopped goes on where it was.
 """
 
 import json
+import multiprocessing.connection
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from refnn.typing import Array
-from tftwin.lockstep.measure import (
+from tftwin.lockstep.kernels import (
     FUNCTIONS,
     KERNELS,
-    Finding,
-    has_kernel,
+    evaluator,
     instruction_set,
-    measure,
+    lower_instruction_sets,
     version,
 )
+from tftwin.lockstep.measure import Finding, hexadecimal, measure, sample, special_inputs
 
 BLOCK = 2**16
-"""Magnitudes at a time: what the second-level cache holds."""
+"""Magnitudes at a time: what a second-level cache holds."""
 
-SLABS = 64
-SAMPLED = "sampled"
+EXHAUSTIVE, SPECIAL = "exhaustive", "special"
 
 
 class Task(NamedTuple):
-    """A slab of a function's inputs, by some kernels; slab −1 is a sample."""
+    """One slab of a function's inputs, by some kernels; NumPy's on some instruction set."""
 
     function: str
     dtype: str
     kernels: tuple[str, ...]
+    inputs: str
     slab: int
-    size: int = 0
+    disabled: str
+    instructions: str = ""
+
+    def on(self, kernel: str) -> str:
+        """Return the instruction set that a kernel uses."""
+        return self.instructions if kernel == "numpy" else instruction_set(kernel)
+
+    def file(self, kernel: str) -> str:
+        """Return the name of the file that remembers such slabs."""
+        name = f"{self.function}-{self.dtype}-{kernel}-{version(kernel)}-{self.on(kernel)}"
+        return f"{name}-{self.inputs}.jsonl".replace(" ", "_")
 
 
-def run(task: Task) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Do a task; return the instruction set that NumPy uses here, and what was found."""
-    findings: dict[str, Finding] = {}
+def slabs(inputs: str) -> int:
+    """Return how many slabs make up the inputs: a sample is described as slabs x magnitudes."""
+    return {EXHAUSTIVE: 64, SPECIAL: 1}.get(inputs) or int(inputs.split("x")[0])
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Do a task: what was found, by kernel."""
+    if task.instructions not in ("", instruction_set()):
+        raise RuntimeError(f"NumPy uses {instruction_set()}, expected {task.instructions}")
+    if task.inputs == SPECIAL:
+        return {
+            kernel: special_values(task.function, task.dtype, kernel) for kernel in task.kernels
+        }
+    findings = {kernel: Finding() for kernel in task.kernels}
     for magnitudes, before in blocks(task):
         for kernel, new in measure(task.function, magnitudes, task.kernels, before).items():
-            if kernel in findings:
-                findings[kernel].join(new)
-            else:
-                findings[kernel] = new
-    return instruction_set(), {kernel: asdict(found) for kernel, found in findings.items()}
+            findings[kernel].join(new)
+    return {kernel: asdict(found) for kernel, found in findings.items()}
 
 
 def blocks(task: Task) -> Iterator[tuple[Array, Array | None]]:
     """Yield a task's magnitudes, ascending, and the 16 before them."""
-    if task.slab < 0:
-        yield sample(task.dtype, task.size), None
+    if task.inputs != EXHAUSTIVE:
+        yield sample(task.dtype, int(task.inputs.split("x")[1]), task.slab), None
         return
-    slab = 2**31 // SLABS
+    slab = 2**31 // slabs(EXHAUSTIVE)
     for start in range(task.slab * slab, (task.slab + 1) * slab, BLOCK):
         bits = np.arange(start - 16 if start else 0, start + BLOCK, dtype=np.uint32)
         magnitudes = bits.view(np.float32)
         yield magnitudes[-BLOCK:], magnitudes[:16] if start else None
 
 
-def start_worker() -> None:
-    """Let a worker use one thread: the workers are what runs side by side."""
-    try:
-        from tftwin.tensorflow import tf
-    except ImportError:
+def special_values(function: str, dtype: str, kernel: str) -> dict[str, str]:
+    """Return f of ±0, ±∞, NaN, and the least subnormal, least normal and largest numbers."""
+    x = special_inputs(dtype)
+    with np.errstate(all="ignore"):
+        y = evaluator(function, kernel)(x)
+    return {hexadecimal(a): hexadecimal(b) for a, b in zip(x, y, strict=True)}
+
+
+def plan(
+    functions: Sequence[str], libraries: Sequence[str], dtypes: Sequence[str], quick: bool
+) -> list[Task]:
+    """Return the tasks, in the order of importance.
+
+    NumPy is measured on this machine's instruction set and on each below it. TensorFlow's
+    scalar kernels take microseconds for an element, and so are sampled.
+    """
+    tasks = []
+    vector = tuple(k for k in KERNELS if k.split()[0] in libraries and "scalar" not in k)
+    scalar = tuple(k for k in KERNELS if k.split()[0] in libraries and "scalar" in k)
+    for dtype, function in product(dtypes, functions):
+        several, few = ("1x65536", "1x4096") if quick else ("16x1048576", "16x65536")
+        if dtype == "float32" and not quick:
+            several = EXHAUSTIVE
+        for inputs, kernels in ((several, vector), (few, scalar), (SPECIAL, vector + scalar)):
+            for slab in range(slabs(inputs)):
+                tasks.append(Task(function, dtype, kernels, inputs, slab, "", instruction_set()))
+                tasks.extend(
+                    Task(function, dtype, ("numpy",), inputs, slab, disabled, instructions)
+                    for disabled, instructions in lower_instruction_sets().items()
+                    if "numpy" in kernels
+                )
+    return sorted((task for task in tasks if task.kernels), key=lambda task: task.disabled)
+
+
+def start_worker(tensorflow: bool = True) -> None:
+    """Prepare a worker: it ends with its parent, and has one thread, as the others beside it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
+    if not tensorflow:
         return
+    from tftwin.tensorflow import tf
+
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def leave_with(parent: Any) -> None:
+    """End this process when its parent has ended."""
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def remembered(state: Path, task: Task, kernel: str) -> dict[int, Any]:
+    """Return the slabs that are done; a line that was cut off by a stop is left out."""
+    done = {}
+    path = state / task.file(kernel)
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            slab = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        done[slab["slab"]] = slab["finding"]
+    return done
+
+
+def certify(
+    functions: Sequence[str] = tuple(FUNCTIONS),
+    libraries: Sequence[str] = ("numpy", "tensorflow"),
+    dtypes: Sequence[str] = ("float32", "float64"),
+    *,
+    state: Path,
+    quick: bool = False,
+    jobs: int | None = None,
+    callback: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Measure, and return the ledger's entries.
+
+    Parameters
+    ----------
+    functions, libraries, dtypes : sequence of str
+        What to measure.
+    state : Path
+        The folder in which finished slabs are remembered.
+    quick : bool
+        A sample of a minute instead of everything.
+    jobs : int, optional
+        Processes; as many as there are cores.
+    callback : callable, optional
+        Called with the numbers of slabs done and of slabs in all.
+
+    Raises
+    ------
+    ImportError
+        If TensorFlow is asked for and is not there.
+    TypeError
+        If float64 is asked for on a machine whose long double has no more digits.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    tasks = plan(functions, libraries, dtypes, quick)
+    known: dict[str, dict[int, Any]] = {}
+    open_tasks = []
+    for task in tasks:
+        for kernel in task.kernels:
+            if task.file(kernel) not in known:
+                known[task.file(kernel)] = remembered(state, task, kernel)
+        kernels = tuple(k for k in task.kernels if task.slab not in known[task.file(k)])
+        if kernels:
+            open_tasks.append(task._replace(kernels=kernels))
+    done = len(tasks) - len(open_tasks)
+    for task, findings in results(open_tasks, jobs or os.cpu_count() or 1):
+        for kernel, finding in findings.items():
+            with (state / task.file(kernel)).open("a") as file:
+                file.write("\n" + json.dumps({"slab": task.slab, "finding": finding}))
+            known[task.file(kernel)][task.slab] = finding
+        done += 1
+        if callback is not None:
+            callback(done, len(tasks))
+    whole = {task._replace(slab=0): None for task in tasks if task.inputs != SPECIAL}
+    return [entry(task, kernel, known) for task in whole for kernel in task.kernels]
+
+
+def results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, dict[str, Any]]]:
+    """Yield tasks and what they found; NumPy chooses its instructions when a process starts."""
+    name, context = "NPY_DISABLE_CPU_FEATURES", multiprocessing.get_context("spawn")
+    before = os.environ.get(name, "")
+    for disabled in dict.fromkeys(task.disabled for task in tasks):
+        chosen = [task for task in tasks if task.disabled == disabled]
+        tensorflow = any(kernel != "numpy" for task in chosen for kernel in task.kernels)
+        os.environ[name] = f"{before} {disabled}".strip()
+        try:
+            with ProcessPoolExecutor(jobs, context, start_worker, (tensorflow,)) as pool:
+                futures = {pool.submit(run, task): task for task in chosen}
+                try:
+                    for future in as_completed(futures):
+                        yield futures[future], future.result()
+                finally:
+                    pool.shutdown(cancel_futures=True)
+        finally:
+            os.environ[name] = before
+
+
+def entry(task: Task, kernel: str, known: dict[str, dict[int, Any]]) -> dict[str, Any]:
+    """Return what the ledger says of a function by a kernel."""
+    total = Finding()
+    for _, finding in sorted(known[task.file(kernel)].items()):
+        total.join(Finding.of(finding))
+    library, _, which = kernel.partition(" ")
+    return {
+        "function": task.function,
+        "dtype": task.dtype,
+        "library": library,
+        "version": version(kernel),
+        "instruction_set": task.on(kernel),
+        "kernel": which,
+        "exhaustive": task.inputs == EXHAUSTIVE,
+        **asdict(total),
+        "special": known[task._replace(inputs=SPECIAL).file(kernel)][0],
+    }

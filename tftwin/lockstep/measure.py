@@ -5,134 +5,29 @@ The error of a result y, where f(x) is the exact value, in units of the last pla
     |y − f(x)| / ulp(f(x)),   ulp(t) = 2^⌊log₂ |t|⌋ · 2u
 
 f(x) is the same formula at the next precision: float64 for float32, an 80-bit long double for
-float64. Its own error is below 1e-8 ulp and 0.003 ulp. Three conventions:
+float64. Its own error is below 6 ulp of that precision (``TRUTH``). Its conventions:
 
-- An infinite result counts as the power of two above the largest number.
+- An infinite result counts as the power of two above the largest number. Where |f(x)| is in the
+  last binade below that, or beyond, the error is told apart (``overflow``): the exponential that
+  XLA compiles errs more there.
 - Where |f(x)| is below the smallest normal number, the error is told apart, in units of that
   number (``underflow``): a result may be flushed to zero. For 1/x, below 2²³ of them, because
   there TensorFlow's Newton step r + r (1 − x r) loses its second term to the flush.
-- A subnormal input that is taken for 0 is counted (``flushed``), not judged.
-
-TensorFlow computes the same function by several kernels (NUMERICS: position dependence): the
-elements that fill whole packets (*vector*), those left over (*scalar*), a tanh or sigmoid that
-is fused with the matrix product before it (*fused*), and what XLA compiles (*xla*).
+- A subnormal input that is taken for 0 is counted (``flushed``), any other told apart
+  (``subnormal``): glibc's logf gives ln 2⁻¹⁵⁰ for all of them where TensorFlow calls it.
 """
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from refnn.activations import Sigmoid, Tanh
 from refnn.typing import Array
+from tftwin.lockstep.kernels import FUNCTIONS, evaluator
 
-KERNELS = (
-    "numpy",
-    "tensorflow vector",
-    "tensorflow xla",
-    "tensorflow fused",
-    "tensorflow scalar",
-)
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function, and what is known of it.
-
-    Attributes
-    ----------
-    formula : callable
-        As refnn computes it.
-    tensorflow : str
-        Its name in ``tf.math``.
-    derivative : callable, optional
-        From y, as refnn computes it; TensorFlow gives the same bits from the same y.
-    direction : {1, -1}
-        Whether it increases or decreases, on either side of 0.
-    odd : bool
-        Whether f(−x) = −f(x).
-    least, greatest : float
-        The closed range.
-    low : float
-        Below so many smallest normal numbers a result is judged by its absolute error.
-    """
-
-    formula: Callable[[Array], Array]
-    tensorflow: str
-    derivative: Callable[[Array], Array] | None = None
-    direction: int = 1
-    odd: bool = False
-    least: float = -np.inf
-    greatest: float = np.inf
-    low: float = 1
-
-
-FUNCTIONS = {
-    "tanh": Function(Tanh().forward, "tanh", lambda y: 1 - y * y, odd=True, least=-1, greatest=1),
-    "exp": Function(np.exp, "exp", least=0),
-    "sigmoid": Function(Sigmoid().forward, "sigmoid", lambda y: y * (1 - y), least=0, greatest=1),
-    "log": Function(np.log, "log"),
-    "reciprocal": Function(lambda x: 1 / x, "reciprocal", direction=-1, odd=True, low=2**23),
-}
-
-
-def instruction_set(kernel: str = "numpy") -> str:
-    """Return the instructions that a kernel uses on this machine: AVX512, AVX2, SSE, AVX, …
-
-    TensorFlow's own kernels are compiled for AVX on x86-64, whatever the machine offers; XLA
-    and the fused kernels (oneDNN) choose when they run, as NumPy does.
-    """
-    machine = platform.machine().lower().replace("amd64", "x86_64")
-    if machine != "x86_64":
-        return machine
-    if kernel in ("tensorflow vector", "tensorflow scalar"):
-        return "AVX"
-    found = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
-    names = ("X86_V4", "X86_V3") if "X86_V3" in found else ("AVX512_SKX", "AVX2")
-    for name, feature in zip(("AVX512", "AVX2"), names, strict=True):
-        if found.get(feature):
-            return name
-    return "SSE"
-
-
-def version(kernel: str) -> str:
-    """Return the version of a kernel's library."""
-    if kernel == "numpy":
-        return np.__version__
-    from tftwin.tensorflow import tf
-
-    return str(tf.__version__)
-
-
-def has_kernel(function: str, dtype: str, kernel: str) -> bool:
-    """Whether TensorFlow fuses this: tanh and sigmoid, in float32."""
-    return kernel != "tensorflow fused" or (function in ("tanh", "sigmoid") and dtype == "float32")
-
-
-@cache
-def evaluator(function: str, kernel: str) -> Callable[[Array], Array]:
-    """Return what computes a function by a kernel, for arrays of a multiple of 16 elements."""
-    if kernel == "numpy":
-        return FUNCTIONS[function].formula
-    from tftwin.tensorflow import tf
-
-    f = getattr(tf.math, FUNCTIONS[function].tensorflow)
-    if kernel == "tensorflow scalar":
-
-        def scalar(x: Array) -> Array:
-            few = 32 // x.itemsize - 1  # one less than a packet of 256 bits holds
-            parts = [f(x[i : i + few]).numpy() for i in range(0, len(x), few)]
-            return np.concatenate(parts)
-
-        return scalar
-    if kernel == "tensorflow fused":
-        fused = tf.function(lambda x: f(tf.matmul(x, tf.ones((1, 1))) + tf.zeros(1)))
-        return lambda x: np.ravel(fused(x[:, None]).numpy())
-    compiled = tf.function(f, jit_compile=True) if kernel == "tensorflow xla" else f
-    return lambda x: np.asarray(compiled(tf.constant(x)))
+TRUTH = {"float32": 6 * 2.0**-29, "float64": 6 * 2.0**-11}
+"""How far the wider formula may itself be from exact, in ulp of the dtype that is measured."""
 
 
 @dataclass
@@ -181,6 +76,8 @@ class Finding:
     worst: Worst = field(default_factory=Worst)
     derivative: Worst = field(default_factory=Worst)
     underflow: Worst = field(default_factory=Worst)
+    overflow: Worst = field(default_factory=Worst)
+    subnormal: Worst = field(default_factory=Worst)
     flushed: Tally = field(default_factory=Tally)
     monotonicity: Tally = field(default_factory=Tally)
     symmetry: Tally = field(default_factory=Tally)
@@ -302,18 +199,67 @@ def _judge(
     error = np.clip(y.astype(exact.dtype), -top, top)
     error -= exact
     np.abs(error, out=error)
-    subnormal = np.abs(x[0]) < info.tiny
-    if subnormal or np.isnan(exact[-1]) or np.min(scale) < low * info.tiny:
-        nan, below = np.isnan(exact), np.abs(exact) < low * info.tiny
+    small = np.abs(x[0]) < info.tiny
+    middle = np.min(scale) >= low * info.tiny and np.max(scale) < top / 2
+    if small or np.isnan(exact[-1]) or not middle:
+        nan, below, above = np.isnan(exact), np.abs(exact) < low * info.tiny, scale >= top / 2
+        subnormal = (np.abs(x) < info.tiny) & (x != 0)
         flushed = np.zeros(len(x), bool)
-        if subnormal:
+        if small:
             at_zero = evaluate(np.copysign(np.zeros(16, x.dtype), x[0]))[0]
-            flushed = (np.abs(x) < info.tiny) & (y == at_zero) & (y != exact.astype(x.dtype))
+            flushed = subnormal & (y == at_zero) & (y != exact.astype(x.dtype))
         finding.flushed.add(flushed, x)
         finding.nan.add((nan != np.isnan(y)) & ~flushed, x)
         if np.any(below):
             finding.underflow.add(np.where(below, error, 0), x, 1 / float(info.tiny))
-        error = np.where(nan | below | flushed, 0, error)
+        ulps = np.where(nan | below, 0, error / np.where(below, 1, scale)) / info.eps
+        if small:
+            finding.subnormal.add(np.where(subnormal & ~flushed, ulps, 0), x)
+        if np.any(above & ~subnormal):
+            finding.overflow.add(np.where(above & ~subnormal, ulps, 0), x)
+        error = np.where(nan | below | above | subnormal, 0, error)
         scale = np.where(nan | below, 1, scale)
     error /= scale
     finding.worst.add(error, x, 1 / float(info.eps))
+
+
+BREAKS = (
+    *(k / 4 for k in range(1, 33)),
+    *(np.log(2) / 2 * k for k in (1, 2, 3, 127, 128, 252, 254, 1023, 1024, 2044, 2046)),
+    *(2.0**k for k in (-64, -54, -53, -28, -27, -25, -24, -13, -12, -11, -10, -9, -8)),
+    *(1e-4, 4e-4, 2**0.5 / 2, 2**0.5, 0.55, 0.625, 1.2, 2.25, 7.90531, 7.99881, 9.01, 9.1),
+    *(12.5, 16.63, 17.0, 18.02, 18.37, 19.06, 20.0, 22.0, 32.0, 37.0, 40.0, 64.0),
+    *(87.33654, 87.68, 88.02, 88.37626, 88.72284, 89.0, 103.28, 103.9721, 104.0),
+    *(708.3964, 709.4362, 709.7827, 710.5, 745.1332, 746.0),
+)
+"""Where kernels change their polynomial or saturate, and where results leave the range."""
+
+
+def sample(dtype: str, size: int, seed: int) -> Array:
+    """Return about ``size`` magnitudes, ascending: all scales, and the hard places.
+
+    Uniform over intervals, uniform in the exponent, random bit patterns; all within 4 ulp of
+    the break points and more within 2000; 0, the ends of the subnormal and normal ranges, ∞
+    and NaN.
+    """
+    rng, kind = np.random.default_rng(seed), np.dtype(dtype).type
+    integer, info = {"float32": np.uint32, "float64": np.uint64}[dtype], np.finfo(dtype)
+    breaks = np.array(BREAKS, kind).view(integer)
+    infinity = int(kind(np.inf).view(integer))
+    near = rng.choice(breaks, size // 4) + rng.integers(0, 4000, size // 4, dtype=integer) - 2000
+    at = (breaks[:, None] + np.arange(8, dtype=integer) - integer(4)).ravel()
+    bits = [at, near, rng.integers(0, infinity, size // 8, dtype=integer)]
+    tops = (1, 3, 10, 20, 40, 1.05 * np.log(info.max))
+    intervals = [rng.uniform(0, top, size // 12) for top in tops]
+    exponents = np.exp2(rng.uniform(info.minexp - info.nmant, info.maxexp, size // 8))
+    x = np.concatenate([*intervals, exponents, np.abs(special_inputs(dtype))])
+    with np.errstate(over="ignore"):
+        x = np.unique(np.concatenate([x.astype(kind), *(b.view(kind) for b in bits)]))
+    return np.pad(x, (0, -len(x) % 16), mode="edge")
+
+
+def special_inputs(dtype: str) -> Array:
+    """Return ±0, ±∞, ± least subnormal, ± least normal, ± largest, NaN; filled up to 16."""
+    info = np.finfo(dtype)
+    positive = np.array([0, info.smallest_subnormal, info.tiny, info.max, np.inf], dtype)
+    return np.concatenate([positive, -positive, np.full(6, np.nan, dtype)])

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from tftwin.lockstep.record import STAGES
 from tftwin.lockstep.verdict import Report, Row
 
@@ -29,7 +31,7 @@ def cells(row: Row) -> tuple[str, ...]:
     where, one, other = "", "", ""
     if row.ulp:
         where = f"step {row.ulp_step} {list(row.ulp_index)}"
-        one, other = f"{row.ulp_values[0]:.9g}", f"{row.ulp_values[1]:.9g}"
+        one, other = map(_digits, row.ulp_values)
     return (
         row.stage,
         row.name,
@@ -42,6 +44,11 @@ def cells(row: Row) -> tuple[str, ...]:
         f"{row.fill:.3f}",
         str(row.divergent),
     )
+
+
+def _digits(value: float) -> str:
+    """Return all digits that the number has: 9 if it is a float32, else 17."""
+    return f"{value:.9g}" if float(np.float32(value)) == value else f"{value:.17g}"
 
 
 def ordered(rows: list[Row]) -> list[Row]:

@@ -245,7 +245,11 @@ def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
     if is_power_of_two(b):
         return rounded(value, p, a, roundings=0, exact_zero=is_zero(a))
     if a.ndim == 0 and a.value == 1 and a.bound == 0 and a.unit:
-        return rounded(value, p, a, ulps=ledger.worst("reciprocal", value.dtype.name))
+        tiny, name = np.finfo(value.dtype).tiny, value.dtype.name
+        p = p + np.where(
+            np.abs(value) < 2**23 * tiny, ledger.underflow("reciprocal", name) * tiny, 0
+        )
+        return rounded(value, p, a, ulps=ledger.worst("reciprocal", name))
     return rounded(value, p, a, exact_zero=is_zero(a))
 
 
@@ -274,9 +278,16 @@ def maximum(value: Any, a: Rounded, b: Rounded) -> Rounded:
 
 
 def exp(value: Any, a: Rounded) -> Rounded:
-    """|e^a' − e^a*| ≤ e^a* (e^e − 1) ≤ e^v e^e (e^e − 1)."""
+    """|e^a' − e^a*| ≤ e^a* (e^e − 1) ≤ e^v e^e (e^e − 1).
+
+    In the last binade below infinity a kernel may scale in two parts, and err more.
+    """
+    name, last = value.dtype.name, np.finfo(value.dtype).max / 2
     p = np.abs(value).astype(np.float64) * (1 + 16 * a.unit) * np.exp(a.bound) * np.expm1(a.bound)
-    return rounded(value, p, a, roundings=0, ulps=ledger.worst("exp", value.dtype.name))
+    ulps = ledger.worst("exp", name)
+    if np.any(np.abs(value) + 2 * p > last):
+        ulps = max(ulps, ledger.overflow("exp", name))
+    return rounded(value, p, a, roundings=0, ulps=ulps)
 
 
 def log(value: Any, a: Rounded) -> Rounded:

@@ -8,60 +8,21 @@ from typing import Any
 import numpy as np
 
 from refnn import checks
-from refnn.activations import Function, Sigmoid, Softmax
-from refnn.layers import Activation
 from refnn.losses import Loss, check_targets
 from refnn.network import Network
-from refnn.optimizers import Optimizer, update
+from refnn.optimizers import Optimizer
 from refnn.regularizers import L2
-from refnn.schedules import rate_at
 from refnn.state import State, Step
 from refnn.training import check_state, check_step, train_step
 from refnn.typing import Array
 from tftwin.lockstep import ledger
 from tftwin.lockstep.arbiter import RULE, explain
+from tftwin.lockstep.bounds import bounds_of_rule, bounds_of_step
 from tftwin.lockstep.record import Entry, record, state_entries
-from tftwin.lockstep.roundoff import Rounded, exact, largest, ulp
+from tftwin.lockstep.roundoff import Rounded
 from tftwin.lockstep.verdict import Report, Row, judge_records
 from tftwin.training import Mode, Trainer
 from tftwin.twin import twin
-
-
-@dataclass(frozen=True)
-class KernelOf:
-    """An activation whose TensorFlow kernel is no composition of refnn's operations.
-
-    The value and the derivative are the activation's own; the bound is widened by the worst
-    error of the kernel, in ulp.
-    """
-
-    function: Function
-    ulps: float
-
-    def forward(self, x: Any) -> Any:
-        y = self.function.forward(x)
-        return Rounded(y.value, y.bound + self.ulps * ulp(largest(y), y.unit), y.unit)
-
-    def backward(self, dy: Any, x: Any, y: Any) -> Any:
-        return self.function.backward(dy, x, y)
-
-
-def with_kernels(network: Network, dtype: str) -> Network:
-    """Return the network with its bounds widened where TensorFlow rounds more often.
-
-    Sigmoid is one kernel. Softmax multiplies by a reciprocal where refnn divides: the
-    reciprocal's error and one rounding more.
-    """
-    sigmoid, reciprocal = ledger.worst("sigmoid", dtype), ledger.worst("reciprocal", dtype)
-    layers = [
-        Activation(KernelOf(layer.function, sigmoid))
-        if isinstance(layer, Activation) and isinstance(layer.function, Sigmoid)
-        else Activation(KernelOf(layer.function, reciprocal + 0.5))
-        if isinstance(layer, Activation) and isinstance(layer.function, Softmax)
-        else layer
-        for layer in network.layers
-    ]
-    return Network(layers)
 
 
 def check_data(loss: Loss, x: Array, y: Array) -> None:
@@ -114,6 +75,7 @@ def resynchronised(
     NoBoundError
         If a function of the user's own uses an operation that has no derived bound.
     """
+    ledger.check_machine()
     every = checks.count("every", every)
     trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
     lockstep = _Lockstep(network, loss, optimizer, regularizer, trainer, mode, observe)
@@ -182,7 +144,7 @@ class _Lockstep:
 
         self.trainer.load(state)
         given = self.trainer.update(one.gradients)
-        ruled = self._bounds_of_rule(state, one)
+        ruled = bounds_of_rule(self.optimizer, state, one.gradients, self.unit_of_rule)
 
         names = self.optimizer.slot_names
         sides = [
@@ -201,37 +163,6 @@ class _Lockstep:
             carrying = [e._replace(bound=_bound(b)) for e, b in zip(refnn, bounds, strict=True)]
             self.observe(carrying, tftwin)
         return one
-
-    def _bounds_of_rule(self, state: State, step: Step) -> State:
-        """Return the optimizer's rule, given this step's gradient, on arrays with bounds."""
-        gradient = np.concatenate([g.reshape(-1) for g in step.gradients])
-        theta, g, *slots = (
-            exact(a, self.unit_of_rule) for a in (state.theta, gradient, *state.slots)
-        )
-        rate, t = rate_at(self.optimizer.learning_rate, state.step), state.step + 1
-        return State(*update(self.optimizer, theta, g, tuple(slots), t, rate), t)
-
-
-def bounds_of_step(
-    network: Network,
-    loss: Loss,
-    optimizer: Optimizer,
-    regularizer: L2 | None,
-    state: State,
-    x: Array,
-    y: Array,
-) -> Step:
-    """Return the step computed by refnn's own code on arrays that carry their bounds."""
-    rounded_state = State(exact(state.theta), tuple(map(exact, state.slots)), state.step)
-    return train_step(
-        with_kernels(network, state.theta.dtype.name),
-        loss,
-        optimizer,
-        rounded_state,
-        exact(x),
-        y,
-        regularizer,
-    )
 
 
 def _as_array(entry: Entry, dtype: Any) -> Entry:

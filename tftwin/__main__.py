@@ -1,0 +1,162 @@
+"""The command line: ``python -m tftwin certify``, ``python -m tftwin compare``."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tftwin.lockstep import certify, ledger, report
+from tftwin.lockstep.kernels import FUNCTIONS
+from tftwin.lockstep.record import load
+from tftwin.lockstep.verdict import compare
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; return 0, or 1 if what was found is bad, or 2 for a wrong argument."""
+    parser = Parser(prog="python -m tftwin", description="refnn held against TensorFlow")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    add_certify(commands)
+    add_compare(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: stopped\n")
+
+
+def add_certify(commands: Any) -> None:
+    """Add the subcommand that measures the ledger."""
+    command = commands.add_parser(
+        "certify",
+        help="measure the worst errors of exp, log, tanh, sigmoid, 1/x",
+        description="Measure NumPy's and TensorFlow's worst errors over every float32 and over "
+        "samples of float64, and write them into the ledger that lockstep's bounds rest on.",
+    )
+    several: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
+    for name, choices in (
+        ("functions", tuple(FUNCTIONS)),
+        ("libraries", ("numpy", "tensorflow")),
+        ("dtypes", ("float32", "float64")),
+    ):
+        command.add_argument(
+            f"--{name}", choices=choices, default=choices, help=", ".join(choices), **several
+        )
+    command.add_argument("--quick", action="store_true", help="a sample that takes a minute")
+    command.add_argument("--jobs", type=int, help="processes (one for each core)", metavar="N")
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=ledger.shipped(),
+        help="the ledger to write into (the one of this installation)",
+        metavar="PATH",
+    )
+    command.add_argument(
+        "--state",
+        type=Path,
+        default=Path("out", "certify"),
+        help="the folder that remembers what is done, to go on after a stop (out/certify)",
+        metavar="FOLDER",
+    )
+    command.set_defaults(run=run_certify)
+
+
+def run_certify(options: argparse.Namespace) -> int:
+    """Measure, write the ledger, print its table, and tell what exceeds its cap."""
+    if options.jobs is not None and options.jobs < 1:
+        raise ValueError(f"argument --jobs: {options.jobs}, expected 1 or more")
+    if options.state.exists() and not options.state.is_dir():
+        raise ValueError(f"argument --state: {options.state} is not a folder")
+    if options.output.is_dir() or not options.output.absolute().parent.is_dir():
+        raise ValueError(f"argument --output: {options.output} is not a file in a folder")
+    if options.output.exists():
+        try:
+            ledger.load(options.output)
+        except ValueError as error:
+            raise ValueError(f"argument --output: {error}") from None
+    with progress() as callback:
+        entries = certify.certify(
+            options.functions,
+            options.libraries,
+            options.dtypes,
+            state=options.state,
+            quick=options.quick,
+            jobs=options.jobs,
+            callback=callback,
+        )
+    ledger.update(options.output, entries)
+    print(table(entries))
+    beyond = ledger.exceeding(entries)
+    for line in beyond:
+        print(line, file=sys.stderr)
+    return 1 if beyond else 0
+
+
+def add_compare(commands: Any) -> None:
+    """Add the subcommand that compares two saved records; it needs no TensorFlow."""
+    command = commands.add_parser(
+        "compare",
+        help="compare the saved records of two runs",
+        description="Compare two records that tftwin.lockstep.record.save wrote. The first one's "
+        "bounds are held against the differences; without bounds every difference is a divergence. "
+        "Exit status: 0 if they agree, 1 if they diverge, 2 if they cannot be compared.",
+    )
+    command.add_argument("one", type=Path, metavar="ONE.npz", help="with the bounds, if any")
+    command.add_argument("other", type=Path, metavar="OTHER.npz")
+    command.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON")
+    command.add_argument("--html", type=Path, metavar="PATH", help="write the report as a page")
+    command.set_defaults(run=run_compare)
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compare, print the table, write what was asked for."""
+    found = compare(load(options.one), load(options.other))
+    print(report.text(found), end="")
+    if options.json is not None:
+        options.json.write_text(json.dumps(report.to_json(found), indent=1), encoding="utf-8")
+    if options.html is not None:
+        title = f"{options.one.name} and {options.other.name}"
+        options.html.write_text(report.html(found, title), encoding="utf-8")
+    return 0 if found.agreed else 1
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Draw a bar on standard error, where rich is installed and somebody is watching."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    except ImportError:
+        yield None
+        return
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        slabs = bar.add_task("certify")
+        yield lambda done, total: bar.update(slabs, completed=done, total=total)
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """Return the ledger for reading."""
+    rows = [("function", "dtype", "kernel", "on", "worst ulp", "at", "inputs")]
+    for e in sorted(entries, key=ledger.key):
+        kernel, error = f"{e['library']} {e['kernel']}", f"{e['worst']['error']:.4f}"
+        inputs = "all" if e["exhaustive"] else str(e["inputs"])
+        where = e["instruction_set"], error, e["worst"]["at"], inputs
+        rows.append((e["function"], e["dtype"], kernel, *where))
+    return "\n".join("{:11}{:9}{:19}{:8}{:>9}  {:24}{}".format(*row) for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
