@@ -26,8 +26,9 @@ from refnn.layers import Activation, Dense
 from refnn.network import Network
 from refnn.typing import Array
 from tftwin.lockstep import report as lockstep_report
+from tftwin.lockstep.bounds import with_kernels
 from tftwin.lockstep.roundoff import exact, plain
-from tftwin.lockstep.run import Drift, Report, free, resynchronised, with_kernels
+from tftwin.lockstep.run import Drift, Report, free, resynchronised
 from tftwin.lockstep.verdict import Divergence, Row, judge
 from tftwin.tensorflow import tf
 

@@ -5,6 +5,7 @@ so that a run of refnn's own tests never loads TensorFlow.
 """
 
 import os
+import sys
 
 for variable in (
     "OPENBLAS_NUM_THREADS",
@@ -29,3 +30,12 @@ settings.register_profile(
     "thorough", derandomize=False, max_examples=2000, print_blob=True, **SLOW_IS_ALLOWED
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how much the lockstep tests of this process compared."""
+    tally = sys.modules.get("tests.tally")
+    if tally is not None and tally.TALLY.elements:
+        terminalreporter.write_line(tally.TALLY.sentence())
+        if terminalreporter.config.getoption("--hypothesis-profile") == "thorough":
+            terminalreporter.write_line(tally.TALLY.histogram())

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.datasets import load_iris
 
-from refnn import datasets, files
+from refnn import datasets, npz
 from refnn.datasets import (
     batches,
     dots,
@@ -744,7 +744,7 @@ def test_npz_refuses_another_kind_of_file(write, content):
 
 def test_npz_bombs_are_refused_before_memory_is_taken(pack, monkeypatch):
     limit = 2**16
-    monkeypatch.setattr(files, "LIMIT", limit)
+    monkeypatch.setattr(npz, "LIMIT", limit)
     zeros = np.zeros((2**11, 2**11), np.uint8)
     bombs = {
         "small when packed": npy(zeros),

@@ -14,8 +14,8 @@ from refnn.layers import Dense
 from refnn.losses import Asymmetric, CategoricalCrossentropy, MeanSquaredError, SoftmaxCrossentropy
 from refnn.training import train_step
 from tests.strategies import cases, dtypes, seeds, targets
+from tftwin.lockstep.bounds import bounds_of_step
 from tftwin.lockstep.roundoff import Rounded, exact
-from tftwin.lockstep.run import bounds_of_step
 
 SUMS = st.just(SGD(0.1))
 

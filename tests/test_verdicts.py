@@ -1,0 +1,92 @@
+"""Four faults, and whom the verdict blames. ``python -m tests.test_verdicts`` prints them."""
+
+import numpy as np
+import pytest
+
+from refnn import Adam, RMSProp, SoftmaxCrossentropy, Tanh, initial_state, multilayer
+from refnn.activations import Tanh as RefnnTanh
+from refnn.optimizers import RMSProp as RefnnRMSProp
+from tests import checks
+from tests.faults import FAULTS, planted
+from tftwin.activations import Tanh as TwinTanh
+from tftwin.lockstep.run import resynchronised
+from tftwin.tensorflow import tf
+
+
+def in_half_precision(self, dy, x, y):
+    """A derivative that loses digits in float16, in a float32 run alone."""
+    if y.dtype != np.float32 or not isinstance(y, np.ndarray):
+        return dy * (1 - y * y)
+    return dy * (1 - (y.astype(np.float16) * y.astype(np.float16)).astype(y.dtype))
+
+
+def in_bfloat16(self, x):
+    """A kernel that loses digits in bfloat16, in a float32 run alone."""
+    return (
+        tf.cast(tf.tanh(tf.cast(x, tf.bfloat16)), x.dtype) if x.dtype == tf.float32 else tf.tanh(x)
+    )
+
+
+def one_minus_y(self, dy, x, y):
+    """A wrong formula: tanh' = 1 − y."""
+    return dy * (1 - y)
+
+
+def first(monkeypatch, owner, name, function, dtype=np.float32, stage=None):
+    """Plant, run two steps, and return the first divergence (of a stage)."""
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, function)
+        rng = np.random.default_rng(0)
+        network, optimizer = multilayer([4, 5, 3], Tanh()), Adam(0.1)
+        state = initial_state(optimizer, network.initial_theta(rng, dtype=dtype))
+        x = rng.standard_normal((12, 4)).astype(dtype)
+        y = np.eye(3, dtype=dtype)[rng.integers(3, size=12)]
+        report = resynchronised(
+            network, SoftmaxCrossentropy(), optimizer, state, [(x, y)] * 2, mode="eager"
+        )
+    return next(d for d in report.divergences if stage in (None, d.stage))
+
+
+def test_refnn_is_blamed_for_digits_that_it_loses(monkeypatch):
+    divergence = first(monkeypatch, RefnnTanh, "backward", in_half_precision)
+    assert (divergence.stage, divergence.name) == ("backward", "dy1")
+    assert divergence.explanation.endswith(": refnn broke its own bound")
+
+
+def test_tftwin_is_blamed_for_digits_that_it_loses(monkeypatch):
+    divergence = first(monkeypatch, TwinTanh, "forward", in_bfloat16)
+    assert (divergence.stage, divergence.name) == ("forward", "y2")
+    assert divergence.explanation.endswith(": tftwin broke its own bound")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_formulas_are_told_from_lost_digits_and_the_quotient_names_the_right_one(
+    monkeypatch, dtype
+):
+    divergence = first(monkeypatch, RefnnTanh, "backward", one_minus_y, dtype)
+    assert (divergence.stage, divergence.name) == ("backward", "dy1")
+    assert divergence.explanation.endswith("the two formulas differ")
+    gradient = first(monkeypatch, RefnnTanh, "backward", one_minus_y, dtype, "gradient")
+    assert gradient.explanation.endswith("which is tftwin's value")
+
+
+def test_a_fault_on_both_sides_is_seen_by_another_witness():
+    """ε inside RMSProp's root in refnn and in tftwin: lockstep agrees, the arithmetic does not."""
+    fault = next(f for f in FAULTS if f.blind is not None and "rmsprop" in f.name)
+    check, part = fault.caught_by
+    blind, its_part = fault.blind
+    with planted(fault):
+        blind(np.float64, its_part)
+        with pytest.raises(checks.CheckError):
+            check(np.float64, part)
+    assert RMSProp is RefnnRMSProp
+
+
+if __name__ == "__main__":
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for label, owner, name, function, stage in (
+            ("refnn", RefnnTanh, "backward", in_half_precision, None),
+            ("tftwin", TwinTanh, "forward", in_bfloat16, None),
+            ("formula", RefnnTanh, "backward", one_minus_y, "gradient"),
+        ):
+            print(f"{label}: {first(monkeypatch, owner, name, function, stage=stage)}")
