@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.layers import Dense
 from refnn.losses import (
     Asymmetric,
     CategoricalCrossentropy,
@@ -34,6 +35,9 @@ REASONS = {
     ("Softmax", "value", "NaN"): "oneDNN's kernel gives 0 beside a NaN; refnn a row of NaN",
     ("Softmax", "gradient", "+inf"): "from its other value",
     ("Softmax", "gradient", "NaN"): "from its other value",
+    ("Dense", "gradient", "subnormal"): FLUSHED + ", and the sign of the zero is a matter of order",
+    ("Dense", "gradient", "largest"): "terms that overflow to both infinities: a matter of order",
+    ("Dense", "gradient", "0"): "the sign of a zero: NumPy's BLAS adds a product of -0 to +0",
 }
 """Where the two sides may differ, and why. Nothing else may."""
 
@@ -123,6 +127,36 @@ def test_losses(loss, dtype):
         )
         check(label, "value", name, one, other, bounded.bound)
         check(label, "gradient", name, gradient, tf_gradient, slope.bound)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [16, 1])
+@pytest.mark.parametrize("where", ["x", "W", "b"])
+def test_dense(where, rows, dtype):
+    """The value in x, in W or in b; the gradients by all three."""
+    layer = Dense(2, 3)
+    for name, value in specials(dtype).items():
+        x, W, b = np.full((rows, 2), dtype(0.5)), np.full((2, 3), dtype(0.25)), np.zeros(3, dtype)
+        {"x": x, "W": W, "b": b}[where][..., 0] = value
+        dy = np.linspace(-1.5, 2, rows * 3).astype(dtype).reshape(rows, 3)
+        theta = np.concatenate([W.ravel(), b])
+        with np.errstate(all="ignore"):
+            y = layer.forward(theta, x)
+            sides = [*layer.parameter_gradients(x, dy), layer.input_gradient(theta, x, y, dy)]
+            wide = exact(theta), exact(x), exact(dy)
+            bounded = layer.forward(*wide[:2])
+            bounds = [
+                *layer.parameter_gradients(wide[1], wide[2]),
+                layer.input_gradient(wide[0], wide[1], bounded, wide[2]),
+            ]
+        tensors = [tf.constant(a) for a in (W, b, x)]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            tf_y = twin(layer).forward(tensors[:2], tensors[2])
+        gradients = tape.gradient(tf_y, tensors, output_gradients=dy)
+        check("Dense", "value", name, y, tf_y.numpy(), bounded.bound)
+        for one, other, bound in zip(sides, gradients, bounds, strict=True):
+            check("Dense", "gradient", name, one, other.numpy(), bound.bound)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
