@@ -8,11 +8,11 @@ derivatives come first, as backward computes them.
 import zipfile
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from refnn import npz
 from refnn.network import Network
 from refnn.state import State, Step
 from refnn.typing import Array
@@ -79,8 +79,7 @@ def save(path: str | PathLike[str], steps: Sequence[Sequence[Entry]]) -> None:
             arrays[key] = np.asarray(entry.array)
             if entry.bound is not None:
                 arrays[f"{key}|bound"] = np.asarray(entry.bound)
-    with Path(path).open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    npz.write(path, arrays)
 
 
 def load(path: str | PathLike[str]) -> list[list[Entry]]:
