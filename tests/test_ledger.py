@@ -248,13 +248,15 @@ def test_an_entry_ten_times_too_small_is_caught(function, dtype, monkeypatch):
     assert "too tight" in line
 
 
-def test_a_machine_in_the_ledger_is_not_warned():
-    if {kernel_of(e) for e in OURS} != set(KERNELS):
-        pytest.skip("this machine is not in the ledger")
+def test_a_machine_in_the_ledger_is_not_warned(monkeypatch):
+    known = {kernel_of(e): e for e in ledger.entries()}
+    monkeypatch.setattr(ledger, "instruction_set", lambda k: known[k]["instruction_set"])
+    monkeypatch.setattr(ledger, "version", lambda k: known[k]["version"])
     ledger.check_machine.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ledger.check_machine()
+    ledger.check_machine.cache_clear()
 
 
 def test_a_machine_that_is_not_in_the_ledger_is_sampled_once_and_told(monkeypatch):
