@@ -85,7 +85,7 @@ class Relu:
 
 @dataclass(frozen=True)
 class LeakyRelu:
-    """X where x > 0, α x elsewhere; the derivative is 1 where x > 0 and α elsewhere.
+    """Leaky relu: x where x > 0, α x elsewhere; the derivative is 1 where x > 0 and α elsewhere.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Softmax:
 
 
 def derivative(function: Function, x: Array) -> Array:
-    """F'(x) as a function of x alone, for an activation that acts on each element by itself.
+    """Return f'(x) as a function of x alone, for an activation that acts on each element by itself.
 
     Raises
     ------

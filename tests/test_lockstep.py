@@ -41,6 +41,7 @@ from tftwin.twin import twin
 
 STAGES = {
     "forward", "loss", "backward", "gradient", "learning rate", "update", "rule update",
+    "layer forward", "layer loss", "layer backward", "layer gradient",
 }  # fmt: skip
 RULES = [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.01), Adam(0.01)]
 
@@ -70,6 +71,7 @@ def expected_elements(case):
             outputs += len(x) * width
         total += 2 * outputs + 3 + 1  # y and dy; data, penalty, total; the rate
         total += theta + 2 * theta * (slots + 1)  # gradients; slots and update, twice
+        total += 2 * outputs + 1 + theta  # each layer alone: y and dy; the loss; gradients
     return total
 
 
@@ -743,3 +745,33 @@ def test_the_bounds_are_not_vacuous():
     fullest = tally.fullest["forward"]
     assert len(fullest) >= 20
     assert np.median(fullest) >= 0.01
+
+
+class WrongTanh:
+    """Tanh with a derivative of the wrong sign."""
+
+    def forward(self, x):
+        return np.tanh(x)
+
+    def backward(self, dy, x, y):
+        return -dy * (1 - y * y)
+
+    def tensorflow(self, x):
+        return twin(Tanh()).forward(x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_wrong_derivative_is_seen_at_any_depth(dtype):
+    """The bounds of the whole step grow with the depth; those of a layer alone do not."""
+    rng = np.random.default_rng(0)
+    hidden = [part for _ in range(19) for part in (Dense(16, 16), Activation(Tanh()))]
+    x = rng.standard_normal((12, 16)).astype(dtype)
+    y = np.eye(3, dtype=dtype)[rng.integers(3, size=12)]
+    for first, agrees in ((Tanh(), True), (WrongTanh(), False)):
+        network = Network([Dense(16, 16), Activation(first), *hidden, Dense(16, 3)])
+        state = initial_state(SGD(0.1), network.initial_theta(rng, dtype=dtype))
+        report = resynchronised(
+            network, SoftmaxCrossentropy(), SGD(0.1), state, [(x, y)], mode="eager"
+        )
+        assert report.agreed == agrees
+    assert (report.divergences[0].stage, report.divergences[0].name) == ("layer backward", "dy1")

@@ -22,7 +22,7 @@ REFNN_ALONE = {
     "network": {"Parameter", "multilayer"},
     "training": {"initial_state", "check_step", "check_state", "check_parts", "resume"},
 }
-TFTWIN_ALONE = {"training": {"Trainer", "Tensors"}}
+TFTWIN_ALONE = {"training": {"Trainer", "Alone", "Tensors"}}
 SCALARS_OF_T = {"t"}
 
 

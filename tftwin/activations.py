@@ -48,7 +48,7 @@ class Relu:
 
 @dataclass(frozen=True)
 class LeakyRelu:
-    """X where x > 0, α x elsewhere.
+    """Leaky relu: x where x > 0, α x elsewhere.
 
     Written out, because ``tf.nn.leaky_relu`` keeps α in float32, also for float64 tensors.
     """
@@ -68,7 +68,7 @@ class Softmax:
 
 
 def derivative(function: Function, x: Tensor) -> Tensor:
-    """F'(x), for an activation that acts on each element by itself."""
+    """Return f'(x), for an activation that acts on each element by itself."""
     if isinstance(function, Softmax):
         raise TypeError(
             "function is Softmax, whose derivative is a matrix; expected an elementwise one"

@@ -9,7 +9,7 @@ changes no bit of it. ``run`` repeats steps inside the graph, where a step costs
 import time
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -38,6 +38,21 @@ class Tensors(NamedTuple):
     loss: Tensor
     output_gradients: list[Tensor]
     gradients: list[Tensor]
+
+
+class Alone(NamedTuple):
+    """Every layer and the loss, each computed alone from what another library gave it."""
+
+    outputs: list[Any]
+    """y₁ … yₙ, each from the layer's given input."""
+    loss: Any
+    """The data loss of the given yₙ."""
+    loss_gradient: Any
+    """∂loss/∂yₙ of it."""
+    input_gradients: list[Any]
+    """∂loss/∂y₁ … ∂loss/∂yₙ₋₁, each from the given one of the next layer."""
+    gradients: list[Any]
+    """∂loss/∂W and ∂loss/∂b from the given output gradients, without the penalty."""
 
 
 class Trainer:
@@ -75,10 +90,11 @@ class Trainer:
             for w in self.variables
         ]
         self.load(state)
-        self._compute, self._loop = self._step, self._repeat
+        self._compute, self._loop, self._layers = self._step, self._repeat, self._alone
         if mode != "eager":
             self._compute = tf.function(self._step, jit_compile=mode == "xla")
             self._loop = tf.function(self._repeat)
+            self._layers = tf.function(self._alone)
 
     def load(self, state: State) -> None:
         """Take over θ and the slots."""
@@ -157,6 +173,43 @@ class Trainer:
         self._update([tf.constant(g) for g in gradients], *self._next_scalars())
         self.step_count += 1
         return self.state()
+
+    def alone(self, outputs: Sequence[Array], output_gradients: Sequence[Array], y: Array) -> Alone:
+        """Compute every layer and the loss alone, from outputs and gradients that are given.
+
+        Parameters
+        ----------
+        outputs, output_gradients : sequence of Array
+            [x, y₁, …, yₙ] and ∂loss/∂y₁ … ∂loss/∂yₙ, of another library's step.
+        y : Array
+            The targets.
+        """
+        tensors = self._layers(
+            [tf.constant(a) for a in outputs],
+            [tf.constant(a) for a in output_gradients],
+            tf.constant(y),
+        )
+        numbers: Alone = tf.nest.map_structure(lambda tensor: tensor.numpy(), tensors)
+        return numbers
+
+    def _alone(
+        self, outputs: list[Tensor], output_gradients: list[Tensor], y_true: Tensor
+    ) -> Alone:
+        ys, dxs, gradients = [], [], []
+        places = zip(self.network.layers, self.theta, outputs[:-1], output_gradients, strict=True)
+        for number, (layer, theta, x, dy) in enumerate(places):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer.forward(theta, x)
+            asked = ([x] if number else []) + list(theta)
+            answers = tape.gradient(y, asked, output_gradients=dy)
+            ys.append(y)
+            dxs += answers[: len(answers) - len(theta)]
+            gradients += answers[len(answers) - len(theta) :]
+        with tf.GradientTape() as tape:
+            tape.watch(outputs[-1])
+            value = self.loss.value(y_true, outputs[-1])
+        return Alone(ys, value, tape.gradient(value, outputs[-1]), dxs, gradients)
 
     def run(self, x: Array, y: Array, rows: Sequence[Array]) -> Array:
         """Make one update for each batch, inside the graph, and return the losses.

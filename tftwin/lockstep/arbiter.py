@@ -11,6 +11,7 @@ derivative with either: the difference quotient of the loss.
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from refnn.training import train_step
 from refnn.typing import Array
 from tftwin.lockstep.bounds import bounds_of_rule, bounds_of_step
 from tftwin.lockstep.record import Entry, record, state_entries
-from tftwin.lockstep.roundoff import Rounded
+from tftwin.lockstep.roundoff import NoBoundError, Rounded
 from tftwin.lockstep.verdict import Divergence
 from tftwin.training import Trainer
 from tftwin.twin import twin
@@ -66,11 +67,12 @@ def explain(
         tftwin = sides.tftwin(wide)
     else:
         wide, narrow = inputs.cast(np.longdouble), inputs.cast(np.float32)
-        records = sides.refnn(narrow), sides.tftwin(narrow), sides.bounds(narrow)
-        apart = {
-            one[:2]: np.abs(np.asarray(one.array, np.float64) - other.array) > 2 * _bound_of(bound)
-            for one, other, bound in zip(*records, strict=True)
-        }
+        with suppress(NoBoundError):  # a sum that is too long for float32
+            records = sides.refnn(narrow), sides.tftwin(narrow), sides.bounds(narrow)
+            apart = {
+                a[:2]: np.abs(np.asarray(a.array, np.float64) - b.array) > 2 * _bound_of(bound)
+                for a, b, bound in zip(*records, strict=True)
+            }
     refnn = sides.refnn(wide)
 
     def quotient(d: Divergence) -> float | None:
@@ -79,10 +81,12 @@ def explain(
         return difference_quotient(network, loss, regularizer, wide, d)
 
     def apart_in_float32(d: Divergence) -> bool | None:
-        return None if apart is None else bool(apart[d.stage, d.name][d.index])
+        return None if apart is None else bool(np.asarray(apart[d.stage, d.name])[d.index])
 
     return [
-        replace(
+        d
+        if d.stage.startswith("layer")
+        else replace(
             d,
             explanation=_explanation(
                 d, _find(refnn, d), _find(tftwin, d), apart_in_float32(d), quotient(d)
@@ -154,8 +158,10 @@ def _find(entries: list[Entry] | None, d: Divergence) -> float | None:
     """Return the element of a record that a divergence speaks of."""
     if entries is None:
         return None
-    (array,) = (e.array for e in entries if (e.stage, e.name) == (d.stage, d.name))
-    return float(np.asarray(array)[d.index])
+    for e in entries:
+        if (e.stage, e.name) == (d.stage, d.name):
+            return float(np.asarray(e.array)[d.index])
+    return None
 
 
 def difference_quotient(

@@ -18,6 +18,7 @@ from refnn.training import train_step
 from refnn.typing import Array
 from tftwin.lockstep import ledger
 from tftwin.lockstep.roundoff import Rounded, exact, largest, ulp
+from tftwin.training import Alone
 
 
 @dataclass(frozen=True)
@@ -90,3 +91,34 @@ def bounds_of_rule(
     theta, g, *slots = (exact(a, unit) for a in (state.theta, gradient, *state.slots))
     rate, t = rate_at(optimizer.learning_rate, state.step), state.step + 1
     return State(*update(optimizer, theta, g, tuple(slots), t, rate), t)
+
+
+def layers_alone(network: Network, loss: Loss, theta: Array, step: Step, y_true: Array) -> Alone:
+    """Return every layer and the loss alone, from a step's own outputs and output gradients.
+
+    On plain arrays; on arrays with bounds, where each layer's inputs are exact.
+    """
+    inputs = [step.outputs[0], *step.outputs[1:-1]]
+    outputs, dxs, gradients = [], [], []
+    places = zip(network.layers, network.slices, inputs, step.output_gradients, strict=True)
+    for number, (layer, place, x, dy) in enumerate(places):
+        y = layer.forward(theta[place], x)
+        outputs.append(y)
+        gradients += layer.parameter_gradients(x, dy)
+        if number:
+            dxs.append(layer.input_gradient(theta[place], x, y, dy))
+    y_pred = step.outputs[-1]
+    value, dy = loss.value(y_true, y_pred), loss.gradient(y_true, y_pred)
+    return Alone(outputs, value, dy, dxs, gradients)
+
+
+def bounds_of_layers(
+    network: Network, loss: Loss, state: State, step: Step, y_true: Array
+) -> Alone:
+    """Return the bounds of every layer alone: they do not grow with the depth of the network."""
+    given = step._replace(
+        outputs=[exact(a) for a in step.outputs],
+        output_gradients=[exact(a) for a in step.output_gradients],
+    )
+    widened = with_kernels(network, state.theta.dtype.name)
+    return layers_alone(widened, loss, exact(state.theta), given, y_true)

@@ -8,7 +8,7 @@ derivatives come first, as backward computes them.
 import zipfile
 from collections.abc import Sequence
 from os import PathLike
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,13 @@ STAGES = (
     "update",
     "rule slots",
     "rule update",
+    "layer forward",
+    "layer loss",
+    "layer backward",
+    "layer gradient",
 )
-"""In the order of computation; "rule" is the optimizer's rule alone, given refnn's gradient."""
+"""In the order of computation; "rule" is the optimizer's rule alone, given refnn's gradient, and
+"layer" each layer (and the loss) alone, given refnn's outputs and output gradients."""
 
 
 class Entry(NamedTuple):
@@ -68,6 +73,22 @@ def state_entries(
         for p in network.parameters
     ]
     return entries + [Entry(update_stage, p.name, p.of(state.theta)) for p in network.parameters]
+
+
+def alone_entries(network: Network, alone: Any) -> list[Entry]:
+    """Return what every layer and the loss computed alone."""
+    names, n = [p.name for p in network.parameters], len(network.layers)
+    entries = [Entry("layer forward", f"y{i}", y) for i, y in enumerate(alone.outputs, 1)]
+    entries += [
+        Entry("layer loss", "data", alone.loss),
+        Entry("layer backward", f"dy{n}", alone.loss_gradient),
+    ]
+    dys = [Entry("layer backward", f"dy{i}", dy) for i, dy in enumerate(alone.input_gradients, 1)]
+    gradients = [
+        Entry("layer gradient", f"d{name}", g)
+        for name, g in zip(names, alone.gradients, strict=True)
+    ]
+    return entries + dys[::-1] + gradients[::-1]
 
 
 def save(path: str | PathLike[str], steps: Sequence[Sequence[Entry]]) -> None:

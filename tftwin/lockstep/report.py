@@ -73,8 +73,11 @@ def verdict(report: Report) -> str:
 
 def text(report: Report) -> str:
     """Return the table and the verdict as plain text."""
-    from rich.console import Console
-    from rich.table import Table
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        raise ImportError("the table is drawn by rich: pip install rich") from None
 
     table = Table(*COLUMNS, title="refnn against TensorFlow")
     for column in table.columns[2:]:

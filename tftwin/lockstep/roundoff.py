@@ -34,7 +34,7 @@ from refnn.typing import Array
 from tftwin.lockstep import ledger
 
 OWN_ROUNDING = 1 + 2.0**-44
-"""A bound is itself computed in float64, by fewer than 2⁸ roundings of 2⁻⁵³ at a time."""
+"""A bound is itself computed in float64, by fewer than 2⁸ roundings of 2⁻⁵³ and its sums' own."""
 
 
 class NoBoundError(TypeError):
@@ -88,7 +88,7 @@ class Rounded(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         if method != "__call__" or options or ufunc not in UFUNCS:
-            raise NoBoundError(f"np.{ufunc.__name__} ({method}) has no derived bound")
+            raise NoBoundError(f"np.{ufunc.__name__} ({method}) has no derived bound; {KNOWN}")
         operands = [operand(a, self) for a in args]
         with np.errstate(all="ignore"):
             value = ufunc(*[plain(a) for a in args])
@@ -96,7 +96,7 @@ class Rounded(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         if function not in FUNCTIONS:
-            raise NoBoundError(f"np.{function.__name__} has no derived bound")
+            raise NoBoundError(f"np.{function.__name__} has no derived bound; {KNOWN}")
         with np.errstate(all="ignore"):
             return FUNCTIONS[function](self, *args, **options)
 
@@ -146,6 +146,10 @@ def operand(a: Any, like: Rounded) -> Operand:
     if isinstance(a, (bool, int, float)):
         value = like.dtype.type(a)
         error = abs(float(value) - float(a)) if like.unit else 0.0
+        if abs(value) < np.finfo(like.dtype).tiny:  # it may be flushed to zero
+            return Rounded(
+                value, np.float64(error + abs(float(value))), like.unit, min(float(a), 0.0)
+            )
         return Rounded(value, np.float64(error), like.unit, float(value))
     if a.dtype != like.dtype:
         raise NoBoundError(f"a {a.dtype} array meets a {like.dtype} array; expected one dtype")
@@ -160,7 +164,8 @@ def largest(a: Rounded) -> Array:
 
 def ulp(magnitude: Array, unit: float) -> Array:
     """Return the spacing of floating-point numbers of this magnitude."""
-    return np.ldexp(2 * unit, np.frexp(magnitude * (1 + 2.0**-20))[1] - 1)
+    spacing = np.ldexp(2 * unit, np.frexp(magnitude * (1 + 2.0**-20))[1] - 1)
+    return np.where(magnitude > 0, spacing, 0.0)
 
 
 def rounded(
@@ -283,7 +288,8 @@ def exp(value: Any, a: Rounded) -> Rounded:
     In the last binade below infinity a kernel may scale in two parts, and err more.
     """
     name, last = value.dtype.name, np.finfo(value.dtype).max / 2
-    p = np.abs(value).astype(np.float64) * (1 + 16 * a.unit) * np.exp(a.bound) * np.expm1(a.bound)
+    least = np.maximum(np.abs(value).astype(np.float64), np.finfo(value.dtype).tiny)
+    p = np.where(a.bound > 0, least * (1 + 16 * a.unit) * np.exp(a.bound) * np.expm1(a.bound), 0.0)
     ulps = ledger.worst("exp", name)
     if np.any(np.abs(value) + 2 * p > last):
         ulps = max(ulps, ledger.overflow("exp", name))
@@ -356,7 +362,9 @@ def matmul(value: Any, a: Rounded, b: Rounded) -> Rounded:
     one, other = largest(a), largest(b)
     e = one @ (gamma(k, a.unit) * other + b.bound) + a.bound @ other
     underflow = 2 * k * np.finfo(value.dtype).tiny
-    e = np.where(one @ other > 0, e + underflow, e) * OWN_ROUNDING
+    absolute = one @ other
+    e = np.where(absolute > 0, e + underflow, e) * (OWN_ROUNDING + k * 2.0**-51)
+    e = np.where(absolute > np.finfo(value.dtype).max, np.inf, e)  # in another order it overflows
     return Rounded(value, np.where(np.isnan(e) | ~np.isfinite(value), np.inf, e), a.unit)
 
 
@@ -366,8 +374,8 @@ def sum_(like: Rounded, a: Rounded, axis: int | None = None, keepdims: bool = Fa
     n = a.size // max(value.size, 1)
     absolute = np.sum(largest(a), axis=axis, keepdims=keepdims)
     p = np.sum(a.bound, axis=axis, keepdims=keepdims) + gamma(n - 1, a.unit) * absolute
-    flushed = n * np.finfo(value.dtype).tiny * ((absolute > 0) & (absolute < np.inf) & (n > 1))
-    p = p + np.where(np.abs(value) < 2 * (flushed + p), flushed, 0)
+    p = p * (1 + n * 2.0**-51) + n * np.finfo(value.dtype).tiny * ((absolute > 0) & (n > 1))
+    p = np.where(absolute > np.finfo(value.dtype).max, np.inf, p)  # in another order it overflows
     return rounded(value, p, a, roundings=0, exact_zero=True)
 
 
@@ -444,3 +452,10 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.full_like: filled(np.full_like),
     np.empty_like: filled(np.empty_like),
 }
+
+KNOWN = (
+    "there are bounds for "
+    + ", ".join(f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS))
+    + "; write x * x for a square, and np.where for a sign"
+)
+"""What a message names as the remedy."""

@@ -13,12 +13,17 @@ from refnn.network import Network
 from refnn.optimizers import Optimizer
 from refnn.regularizers import L2
 from refnn.state import State, Step
-from refnn.training import check_state, check_step, train_step
+from refnn.training import check_parts, check_state, check_step, train_step
 from refnn.typing import Array
 from tftwin.lockstep import ledger
 from tftwin.lockstep.arbiter import RULE, explain
-from tftwin.lockstep.bounds import bounds_of_rule, bounds_of_step
-from tftwin.lockstep.record import Entry, record, state_entries
+from tftwin.lockstep.bounds import (
+    bounds_of_layers,
+    bounds_of_rule,
+    bounds_of_step,
+    layers_alone,
+)
+from tftwin.lockstep.record import Entry, alone_entries, record, state_entries
 from tftwin.lockstep.roundoff import Rounded
 from tftwin.lockstep.verdict import Report, Row, judge_records
 from tftwin.training import Mode, Trainer
@@ -47,9 +52,11 @@ def resynchronised(
 ) -> Report:
     """Run both from the same state at every step: each step's own fault, nothing accumulates.
 
-    Besides the whole step, the optimizer's rule is compared alone, given refnn's gradient: it
-    has no sums and no functions, and so must give the same bits (but for numbers that
-    TensorFlow flushes to zero; under XLA, which contracts a·b + c, the bound is allowed).
+    Besides the whole step, its parts are compared alone: the optimizer's rule, given refnn's
+    gradient, which has no sums and no functions and so must give the same bits (but for numbers
+    that TensorFlow flushes to zero); and every layer and the loss, given refnn's outputs and
+    output gradients. The bounds of the whole step grow from layer to layer and say little of a
+    deep network; those of a layer alone do not.
 
     Parameters
     ----------
@@ -77,10 +84,13 @@ def resynchronised(
     """
     ledger.check_machine()
     every = checks.count("every", every)
+    check_parts(network, loss, optimizer, regularizer)
     trainer = make_trainer(network, loss, optimizer, state, regularizer, mode)
     lockstep = _Lockstep(network, loss, optimizer, regularizer, trainer, mode, observe)
     for number, (x, y) in enumerate(batches):
         with np.errstate(all="ignore"):
+            check_step(network, optimizer, state, x, y)
+            check_data(loss, x, y)
             if number % every:
                 step = train_step(network, loss, optimizer, state, x, y, regularizer)
             else:
@@ -125,13 +135,11 @@ class _Lockstep:
     ) -> None:
         self.network, self.loss, self.optimizer = network, loss, optimizer
         self.regularizer, self.trainer, self.observe = regularizer, trainer, observe
-        self.unit_of_rule = None if mode == "xla" else 0.0
         self.report = Report()
         self.rows: dict[tuple[str, str], Row] = {}
 
     def compare(self, state: State, x: Array, y: Array) -> Step:
         """Make one step on both sides, judge all of it, and return refnn's."""
-        check_data(self.loss, x, y)
         parts = self.network, self.loss, self.optimizer
         start = time.perf_counter()
         one = train_step(*parts, state, x, y, self.regularizer)
@@ -144,12 +152,22 @@ class _Lockstep:
 
         self.trainer.load(state)
         given = self.trainer.update(one.gradients)
-        ruled = bounds_of_rule(self.optimizer, state, one.gradients, self.unit_of_rule)
+        ruled = bounds_of_rule(self.optimizer, state, one.gradients, 0.0)
+
+        self.trainer.load(state)
+        alone = (
+            layers_alone(self.network, self.loss, state.theta, one, y),
+            self.trainer.alone(one.outputs, one.output_gradients, y),
+            bounds_of_layers(self.network, self.loss, state, one, y),
+        )
 
         names = self.optimizer.slot_names
+        steps = (one, one.state), (other, given), (bounded, ruled)
         sides = [
-            record(self.network, names, step) + state_entries(self.network, names, after, *RULE)
-            for step, after in ((one, one.state), (other, given), (bounded, ruled))
+            record(self.network, names, step)
+            + state_entries(self.network, names, after, *RULE)
+            + alone_entries(self.network, layers)
+            for (step, after), layers in zip(steps, alone, strict=True)
         ]
         refnn, tftwin, bounds = ([_as_array(e, state.theta.dtype) for e in s] for s in sides)
         self.report.steps += 1
