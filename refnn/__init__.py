@@ -3,6 +3,7 @@
 Read in this order: activations, layers, losses, network, optimizers, training.
 """
 
+from refnn import datasets as datasets
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
 from refnn.checkpoints import Checkpoint, load_state, save_state
 from refnn.complexity import summary

@@ -117,11 +117,11 @@ class Softmax:
 
     def forward(self, x: Array) -> Array:
         with np.errstate(invalid="ignore"):
-            e = np.exp(x - np.max(x, axis=-1, keepdims=True))
-        return e / np.sum(e, axis=-1, keepdims=True)
+            e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:
-        return (dy - np.sum(dy * y, axis=-1, keepdims=True)) * y
+        return (dy - (dy * y).sum(axis=-1, keepdims=True)) * y
 
 
 def derivative(function: Function, x: Array) -> Array:

@@ -230,7 +230,6 @@ def load_run(path: str | PathLike[str]) -> Run:
     for name, column in vars(history).items():
         if len(column) != epochs and not (name.startswith("validation") and not column):
             raise ValueError(f"{path}: history_{name} has {len(column)} entries and not {epochs}")
-    history.accuracy = _classes(history.accuracy)
     history.validation_accuracy = _classes(history.validation_accuracy)
     with npz.reading(f"{path}: run", f"a description of at most {TEXT} bytes"):
         described = json.loads(bytes(text[:TEXT]))

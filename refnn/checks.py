@@ -89,11 +89,14 @@ def provides(name: str, value: Any, example: str, *attributes: str) -> None:
         With an example of what is expected.
     """
     for attribute in attributes:
-        if not hasattr(value, attribute) or isinstance(value, type):
-            raise TypeError(
-                f"{name} = {value!r}; expected an object with {', '.join(attributes)}, such as "
-                f"{example}"
-            )
+        if not hasattr(value, attribute):
+            break
+    else:
+        if not isinstance(value, type):
+            return
+    raise TypeError(
+        f"{name} = {value!r}; expected an object with {', '.join(attributes)}, such as {example}"
+    )
 
 
 def float_type(dtype: Any, accepted: Sequence[np.dtype[Any]] = FLOATS) -> np.dtype[Any]:

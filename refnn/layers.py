@@ -13,8 +13,6 @@ PyTorch keeps W transposed.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from refnn import checks
 from refnn.activations import Function
 from refnn.typing import Array
@@ -71,7 +69,7 @@ class Dense:
 
     def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
         dW = x.T @ dy
-        return [dW, np.sum(dy, axis=0)] if self.use_bias else [dW]
+        return [dW, dy.sum(axis=0)] if self.use_bias else [dW]
 
     def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
         return dy @ self.weight(theta).T

@@ -4,6 +4,9 @@
 minimises; ``gradient`` is ∂value/∂y_pred, of the shape of y_pred. y_true and y_pred are (N, K).
 The factor 1/N (or 1/(N K)) multiplies last in the chain, as in TensorFlow's order.
 
+Where value and gradient share work, ``value_and_gradient`` computes both, and each of the two is
+its half.
+
 A loss of your own is a class with ``value`` and ``gradient``. A third method,
 ``tensorflow(y_true, y_pred)``, gives it a twin: the same scalar in TensorFlow's operations.
 """
@@ -14,7 +17,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from refnn import checks
-from refnn.activations import Softmax
 from refnn.typing import Array
 
 CLIP = 1e-7
@@ -41,15 +43,18 @@ class MeanSquaredError:
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
         checks.same_shape(y_true, y_pred)
-        return np.mean(np.square(y_pred - y_true), axis=-1)
+        return np.square(y_pred - y_true).sum(axis=-1) / y_pred.shape[-1]
 
     def value(self, y_true: Array, y_pred: Array) -> Any:
-        checks.same_shape(y_true, y_pred)
-        return np.mean(np.square(y_pred - y_true))
+        return self.value_and_gradient(y_true, y_pred)[0]
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        return self.value_and_gradient(y_true, y_pred)[1]
+
+    def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Any, Array]:
         checks.same_shape(y_true, y_pred)
-        return (1 / y_pred.size) * (2 * (y_pred - y_true))
+        d = y_pred - y_true
+        return np.square(d).sum() / d.size, (1 / d.size) * (2 * d)
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,10 @@ class Asymmetric:
         )
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
-        return np.sum(self._elements(y_true, y_pred), axis=-1)
+        return self._elements(y_true, y_pred).sum(axis=-1)
 
     def value(self, y_true: Array, y_pred: Array) -> Any:
-        return np.sum(self._elements(y_true, y_pred))
+        return self._elements(y_true, y_pred).sum()
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
         checks.same_shape(y_true, y_pred)
@@ -101,19 +106,19 @@ class CategoricalCrossentropy:
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
         checks.same_shape(y_true, y_pred)
-        q = y_pred / np.sum(y_pred, axis=-1, keepdims=True)
-        return -np.sum(y_true * np.log(np.clip(q, CLIP, 1 - CLIP)), axis=-1)
+        q = y_pred / y_pred.sum(axis=-1, keepdims=True)
+        return -(y_true * np.log(np.clip(q, CLIP, 1 - CLIP))).sum(axis=-1)
 
     def value(self, y_true: Array, y_pred: Array) -> Any:
-        return np.mean(self.per_sample(y_true, y_pred))
+        return self.per_sample(y_true, y_pred).sum() / len(y_pred)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
         checks.same_shape(y_true, y_pred)
-        s = np.sum(y_pred, axis=-1, keepdims=True)
+        s = y_pred.sum(axis=-1, keepdims=True)
         q = y_pred / s
         dc = (1 / len(y_pred)) * -y_true * (1 / np.clip(q, CLIP, 1 - CLIP))
         dq = np.where((q >= CLIP) & (q <= 1 - CLIP), dc, 0)
-        return dq / s + np.sum(dq * (-q / s), axis=-1, keepdims=True)
+        return dq / s + (dq * (-q / s)).sum(axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -127,16 +132,34 @@ class SoftmaxCrossentropy:
 
     def per_sample(self, y_true: Array, logits: Array) -> Array:
         checks.same_shape(y_true, logits)
-        with np.errstate(invalid="ignore"):
-            z = logits - np.max(logits, axis=-1, keepdims=True)
-        return np.sum(y_true * (np.log(np.sum(np.exp(z), axis=-1, keepdims=True)) - z), axis=-1)
+        z, _, s = self._shifted(logits)
+        return (y_true * (np.log(s) - z)).sum(axis=-1)
 
     def value(self, y_true: Array, logits: Array) -> Any:
-        return np.mean(self.per_sample(y_true, logits))
+        return self.value_and_gradient(y_true, logits)[0]
 
     def gradient(self, y_true: Array, logits: Array) -> Array:
+        return self.value_and_gradient(y_true, logits)[1]
+
+    def value_and_gradient(self, y_true: Array, logits: Array) -> tuple[Any, Array]:
         checks.same_shape(y_true, logits)
-        return (1 / len(logits)) * (Softmax().forward(logits) - y_true)
+        z, e, s = self._shifted(logits)
+        value = (y_true * (np.log(s) - z)).sum() / len(z)
+        return value, (1 / len(z)) * (e / s - y_true)
+
+    def _shifted(self, logits: Array) -> tuple[Array, Array, Array]:
+        """Return z − max z, its exponential, and the sum of that over each row."""
+        with np.errstate(invalid="ignore"):
+            z = logits - logits.max(axis=-1, keepdims=True)
+        e = np.exp(z)
+        return z, e, e.sum(axis=-1, keepdims=True)
+
+
+def value_and_gradient(loss: Loss, y_true: Array, y_pred: Array) -> tuple[Any, Array]:
+    """Return the loss and ∂loss/∂y_pred, computed together where the two share work."""
+    if type(loss) is MeanSquaredError or type(loss) is SoftmaxCrossentropy:
+        return loss.value_and_gradient(y_true, y_pred)
+    return loss.value(y_true, y_pred), loss.gradient(y_true, y_pred)
 
 
 def check_targets(loss: Loss, y_true: Array) -> None:

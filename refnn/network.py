@@ -70,12 +70,12 @@ class Network:
     def _dense(self) -> list[Dense]:
         return [layer for layer in self.layers if isinstance(layer, Dense)]
 
-    @property
+    @cached_property
     def inputs(self) -> int:
         """Width of x."""
         return self._dense[0].inputs
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         """Width of the last layer's output."""
         return self._dense[-1].outputs

@@ -11,5 +11,6 @@ def track(epochs: range, progress: bool) -> Iterator[int]:
     except ImportError:
         return iter(epochs)
     console = Console(stderr=True)
-    hidden = not (progress and console.is_terminal)
-    return iter(rich_track(epochs, "fit", console=console, transient=True, disable=hidden))
+    if not (progress and console.is_terminal):
+        return iter(epochs)
+    return iter(rich_track(epochs, "fit", console=console, transient=True))

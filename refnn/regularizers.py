@@ -29,7 +29,7 @@ class L2:
         checks.number(self, "rate", "a number of at least 0", lambda r: r >= 0)
 
     def value(self, weights: Sequence[Array]) -> Any:
-        return self.rate * sum(np.sum(np.square(W)) / 2 for W in weights)
+        return self.rate * sum(np.square(W).sum() / 2 for W in weights)
 
     def gradient(self, W: Array) -> Array:
         return self.rate * W

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 from refnn.typing import Array
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Where a training run stands.
 
     Attributes
@@ -59,16 +58,14 @@ class History:
         Rate of the epoch's last update.
     seconds : list of float
         Time since ``fit`` was called.
-    accuracy : list of float or None
-        On the training data, after the epoch; None where there are no classes.
     validation_loss, validation_accuracy : list
-        On the held-out data, after the epoch; empty without any.
+        On the held-out data, after the epoch; empty without any. An accuracy is None where there
+        are no classes.
     """
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    accuracy: list[float | None] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
     validation_accuracy: list[float | None] = field(default_factory=list)
 

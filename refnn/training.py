@@ -7,18 +7,18 @@ injecting a state from the middle of a run, and handing it to another library ar
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from refnn import checks, interrupts
 from refnn.checkpoints import Checkpoint, check_same, describe, keeping, load_run
-from refnn.datasets import batches
 from refnn.diagnosis import non_finite
-from refnn.losses import Loss, check_targets
+from refnn.losses import Loss, check_targets, value_and_gradient
 from refnn.network import Network
 from refnn.optimizers import SGD, Optimizer, update
+from refnn.preparation import check_generator
 from refnn.progress import track
 from refnn.regularizers import L2
 from refnn.schedules import rate_at
@@ -68,11 +68,21 @@ def train_step(
     """
     check_parts(network, loss, optimizer, regularizer)
     check_step(network, optimizer, state, x, y)
-    theta = state.theta
+    return _step(network, loss, optimizer, state, x, y, regularizer)
 
+
+def _step(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    state: State,
+    x: Array,
+    y: Array,
+    regularizer: L2 | None,
+) -> Step:
+    theta = state.theta
     outputs = network.forward(theta, x)
-    data_loss = loss.value(y, outputs[-1])
-    dy = loss.gradient(y, outputs[-1])
+    data_loss, dy = value_and_gradient(loss, y, outputs[-1])
     output_gradients, gradients = network.backward(theta, outputs, dy)
 
     penalty: Any = 0.0
@@ -83,7 +93,7 @@ def train_step(
             for p, g in zip(network.parameters, gradients, strict=True)
         ]
 
-    gradient = np.concatenate([g.reshape(-1) for g in gradients])
+    gradient = np.concatenate(gradients, axis=None)  # each of them flat
     learning_rate = rate_at(optimizer.learning_rate, state.step)
     t = state.step + 1
     theta, slots = update(optimizer, theta, gradient, state.slots, t, learning_rate)
@@ -113,9 +123,33 @@ def check_step(network: Network, optimizer: Optimizer, state: State, x: Array, y
     """Refuse a state of another network or optimizer, and x or y of another shape or dtype."""
     if not isinstance(state, State):
         raise TypeError(f"state is a {type(state).__name__}; expected refnn.initial_state(…)")
+    if _fits(network, optimizer, state, x, y):
+        return
     network.check(state.theta, x)
     checks.array("y", y, (len(x), network.outputs), state.theta.dtype)
     check_state(network, optimizer, state)
+
+
+def _fits(network: Network, optimizer: Optimizer, state: State, x: Array, y: Array) -> bool:
+    """Whether there is nothing to refuse, in the usual case: found out in a microsecond."""
+    theta, slots = state.theta, state.slots
+    if not type(theta) is type(x) is type(y) is np.ndarray or type(slots) is not tuple:
+        return False
+    shape, dtype = theta.shape, theta.dtype
+    for slot in slots:
+        if type(slot) is not np.ndarray or slot.shape != shape or slot.dtype != dtype:
+            return False
+    return (
+        shape == (network.size,)
+        and x.dtype == dtype == y.dtype
+        and dtype in checks.FLOATS
+        and x.shape[1:] == (network.inputs,)
+        and y.shape == (len(x), network.outputs)
+        and len(x) > 0
+        and len(slots) == len(optimizer.slot_names)
+        and type(state.step) is int
+        and state.step >= 0
+    )
 
 
 def check_state(network: Network, optimizer: Optimizer, state: State) -> None:
@@ -231,8 +265,10 @@ def fit(
     history = History(*(list(column) for column in vars(history or History()).values()))
     epochs = checks.count("epochs", epochs, len(history.loss))
     batch_size = checks.count("batch_size", batch_size)
+    check_generator(rng)
     start = time.perf_counter() - max(history.seconds, default=0.0)
     run = network, loss, optimizer, regularizer, batch_size, x, y, validation
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     hint = "" if checkpoint is None else f"; refnn.resume continues from {checkpoint.path}"
     with (
         interrupts.deferred(hint) as pause,
@@ -243,17 +279,16 @@ def fit(
         keep(state, history, rng)
         for epoch in track(range(len(history.loss) + 1, epochs + 1), progress):
             losses = []
-            for rows in batches(len(x), batch_size, rng):
-                step = train_step(network, loss, optimizer, state, x[rows], y[rows], regularizer)
+            for x_batch, y_batch in _epoch(x, y, batch_size, rng):
+                step = _step(network, loss, optimizer, state, x_batch, y_batch, regularizer)
                 if not (math.isfinite(step.loss) and _finite(step.state)):
-                    raise non_finite(network, loss, optimizer, state, y[rows], step, history)
+                    raise non_finite(network, loss, optimizer, state, y_batch, step, history)
                 state = step.state
                 losses.append(float(step.loss))
                 pause(state, history)
             history.loss.append(math.fsum(losses) / len(losses))
             history.learning_rate.append(step.learning_rate)
             history.seconds.append(time.perf_counter() - start)
-            history.accuracy.append(_evaluate(network, loss, state.theta, x, y).accuracy)
             if validation is not None:
                 held_out = _evaluate(network, loss, state.theta, *validation)
                 history.validation_loss.append(held_out.loss)
@@ -320,11 +355,38 @@ def resume(
     )
 
 
+def _epoch(
+    x: Array, y: Array, batch_size: int, rng: np.random.Generator | None
+) -> Iterator[tuple[Array, Array]]:
+    """Yield the batches of an epoch, in the order of ``batches(len(x), batch_size, rng)``.
+
+    Rows that keep their order are cut, others gathered, about a MiB at a time, and then cut.
+    """
+    n = len(x)
+    if rng is not None:
+        order = rng.permutation(n)
+        together = max(2**20 // x[0].nbytes // batch_size, 1) * batch_size
+        for first in range(0, n, together):
+            rows = order[first : first + together]
+            yield from _epoch(x.take(rows, axis=0), y.take(rows, axis=0), batch_size, None)
+        return
+    for start in range(0, n, batch_size):
+        stop = start + batch_size
+        yield x[start:stop], y[start:stop]
+
+
 def _finite(state: State) -> bool:
-    """Whether θ is finite, and v, the last slot: squares overflow first, and upwards."""
-    return bool(np.isfinite(state.theta).all()) and all(
-        math.isfinite(slot.max()) for slot in state.slots[-1:]
-    )
+    """Whether θ is finite, and the last slot, where an overflow shows first.
+
+    A sum of squares is finite only if every element is; where it overflows, each is looked at.
+    """
+    theta = state.theta
+    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):
+        return False
+    if not state.slots:
+        return True
+    last = state.slots[-1]
+    return math.isfinite(last.dot(last)) or bool(np.isfinite(last).all())
 
 
 def _check_run(

@@ -180,8 +180,7 @@ def test_a_run_comes_back_bit_for_bit(tmp_path_factory, columns, shares, kind, d
     rng = None if kind is None else np.random.Generator(kind(3))
     if rng is not None:
         rng.integers(10, size=drawn, dtype=np.uint32)  # half a word may be kept for later
-    history = History(loss, rate, seconds, shares, held_out, [])
-    history.validation_accuracy = list(shares)
+    history = History(loss, rate, seconds, held_out, shares)
     state = State(np.array([np.nan, -0.0, 1 / 3]), (), 7)
     saved = checkpoints.Run(state, history, 2, checkpoints.generator_state(rng), {"loss": "ü"})
     checkpoints.save_run(path, saved)

@@ -57,6 +57,19 @@ def name_of(entry):
     return "-".join(ledger.key(entry)).replace("--", "-")
 
 
+def is_makers_own(entry):
+    """Whether the kernel starts from an instruction that each maker of processors rounds his way.
+
+    TensorFlow's packets take 1/x from RCPPS, which promises a relative error of 1.5 · 2⁻¹² and no
+    bits: where one maker's processor errs most, another's may err less, and never more.
+    """
+    return (*ledger.key(entry)[:2], kernel_of(entry)) == (
+        "reciprocal",
+        "float32",
+        "tensorflow vector",
+    )
+
+
 each_function = pytest.mark.parametrize("function", FUNCTIONS)
 each_dtype = pytest.mark.parametrize("dtype", MEASURABLE)
 each_of_ours = pytest.mark.parametrize("entry", OURS, ids=name_of)
@@ -140,7 +153,7 @@ def test_the_worst_error_occurs_where_the_ledger_says(entry):
         x = np.full(16, np.abs(float.fromhex(entry[what]["at"])), dtype)
         found = getattr(measure(entry["function"], x, [kernel])[kernel], what).error
         # The truth is another on a machine with another libm, and is as exact as is said.
-        assert found >= entry[what]["error"] - 2 * TRUTH[dtype]
+        assert found >= entry[what]["error"] - 2 * TRUTH[dtype] or is_makers_own(entry)
         if entry["exhaustive"]:
             assert found <= entry[what]["error"] + 2 * TRUTH[dtype]
 
@@ -159,7 +172,8 @@ def test_the_worst_error_is_what_mpmath_says(entry):
         truth = exact(entry["function"], x[0], formulas)
         unit = ulp_of(truth, dtype) if what == "worst" else float(np.finfo(dtype).eps) / 2
         error = abs(mpmath.mpf(float(value)) - truth) / unit
-        assert abs(error - entry[what]["error"]) <= TRUTH[entry["dtype"]]
+        difference = error - entry[what]["error"]
+        assert abs(difference) <= TRUTH[entry["dtype"]] or (is_makers_own(entry) and difference < 0)
 
 
 @settings(max_examples=settings.default.max_examples // 4)

@@ -14,11 +14,17 @@ FILES = [
     "activations", "layers", "losses", "network", "optimizers", "regularizers", "schedules",
     "training",
 ]  # fmt: skip
-DERIVATIVES = {"backward", "gradient", "parameter_gradients", "input_gradient"}
+DERIVATIVES = {
+    "backward",
+    "gradient",
+    "value_and_gradient",
+    "parameter_gradients",
+    "input_gradient",
+}
 ROOT = Path(__file__).parent.parent
 REFNN_ALONE = {
     # refnn checks what comes in, names its parameters, and keeps what can be resumed
-    "losses": {"check_targets"},
+    "losses": {"check_targets", "value_and_gradient"},
     "network": {"Parameter", "multilayer"},
     "training": {"initial_state", "check_step", "check_state", "check_parts", "resume"},
 }

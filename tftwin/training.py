@@ -316,7 +316,6 @@ def fit(
             history.loss.append(float(np.mean(losses, dtype=np.float64)))
             history.learning_rate.append(rate_at(optimizer.learning_rate, state.step - 1))
             history.seconds.append(time.perf_counter() - start)
-            history.accuracy.append(evaluate(network, loss, state.theta, x, y).accuracy)
             if validation is not None:
                 held_out = evaluate(network, loss, state.theta, *validation)
                 history.validation_loss.append(held_out.loss)

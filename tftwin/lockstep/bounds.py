@@ -87,7 +87,7 @@ def bounds_of_rule(
 
     With ``unit`` 0 for evaluations that round identically, and differ in what they flush to zero.
     """
-    gradient = np.concatenate([g.reshape(-1) for g in gradients])
+    gradient = np.concatenate(gradients, axis=None)
     theta, g, *slots = (exact(a, unit) for a in (state.theta, gradient, *state.slots))
     rate, t = rate_at(optimizer.learning_rate, state.step), state.step + 1
     return State(*update(optimizer, theta, g, tuple(slots), t, rate), t)

@@ -83,6 +83,18 @@ class Rounded(NDArrayOperatorsMixin):
         """Return the same elements in another shape."""
         return self._view(lambda a: a.reshape(*shape))
 
+    def sum(self, axis: int | None = None, keepdims: bool = False) -> "Rounded":
+        """Return the sum, as ``np.sum``."""
+        return sum_(self, self, axis, keepdims)
+
+    def mean(self, axis: int | None = None, keepdims: bool = False) -> "Rounded":
+        """Return the mean, as ``np.mean``."""
+        return mean(self, self, axis, keepdims)
+
+    def max(self, axis: int | None = None, keepdims: bool = False) -> "Rounded":
+        """Return the largest element, as ``np.max``."""
+        return max_(self, self, axis, keepdims)
+
     def _view(self, view: Callable[[Array], Array]) -> "Rounded":
         return Rounded(view(self.value), view(self.bound), self.unit)
 
@@ -242,7 +254,8 @@ def multiply(value: Any, a: Operand, b: Operand) -> Rounded:
 def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
     """|a'/b' − a*/b*| ≤ (e_a + |a*/b*| e_b) / |b'|, with |b'| ≥ |v_b| − 2 e_b and ≥ its least.
 
-    TensorFlow differentiates the logarithm through a reciprocal that it approximates.
+    TensorFlow differentiates the logarithm through a reciprocal that it approximates. A constant
+    may be divided by as a multiplication by its reciprocal, which rounds twice.
     """
     smallest = np.maximum(np.abs(b.value).astype(np.float64) - 2 * b.bound, b.least)
     p = a.bound / smallest + largest(a) / smallest * (b.bound / smallest)
@@ -255,7 +268,7 @@ def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
             np.abs(value) < 2**23 * tiny, ledger.underflow("reciprocal", name) * tiny, 0
         )
         return rounded(value, p, a, ulps=ledger.worst("reciprocal", name))
-    return rounded(value, p, a, exact_zero=is_zero(a))
+    return rounded(value, p, a, roundings=2 if b.ndim == 0 else 1, exact_zero=is_zero(a))
 
 
 def square(value: Any, a: Rounded) -> Rounded:
@@ -423,11 +436,11 @@ def where(like: Rounded, condition: Any, a: Any, b: Any) -> Rounded:
     return Rounded(value, taken, like.unit)
 
 
-def concatenate(like: Rounded, arrays: Any) -> Rounded:
+def concatenate(like: Rounded, arrays: Any, axis: int | None = 0) -> Rounded:
     """One after the other."""
     parts = [operand(a, like) for a in arrays]
     values, bounds = [p.value for p in parts], [p.bound for p in parts]
-    return Rounded(np.concatenate(values), np.concatenate(bounds), like.unit)
+    return Rounded(np.concatenate(values, axis), np.concatenate(bounds, axis), like.unit)
 
 
 def filled(make: Callable[..., Array]) -> Callable[..., Rounded]:
