@@ -47,6 +47,27 @@ def steps(saved):
         row(workload, optimizer, f"{ours * 1e6:.1f}", *cells, f"**{best / ours:.2f}**")
 
 
+def summary(saved):
+    """Print the same by network: least and most over the five optimizers."""
+    found = fastest(saved, "workload", "optimizer", "side")
+    if not found:
+        return
+    head("network", "refnn, µs", *SIDES, "TensorFlow's best")
+    for workload in dict.fromkeys(place[0] for place in found):
+        optimizers = dict.fromkeys(o for w, o, _ in found if w == workload)
+        cells = []
+        for sides in (*([side] for side in SIDES), MODES):
+            ratios = [
+                min(found[workload, o, side] for side in sides) / found[workload, o, "refnn"]
+                for o in optimizers
+                if (workload, o, sides[0]) in found
+            ]
+            cells.append(f"{min(ratios):.2f} … {max(ratios):.2f}" if ratios else "–")
+        ours = [found[workload, o, "refnn"] * 1e6 for o in optimizers]
+        row(workload, f"{min(ours):.0f} … {max(ours):.0f}", *cells)
+    print()
+
+
 def fits(saved):
     """Print how much ``fit`` adds to the steps."""
     found = fastest(saved, "fit", "optimizer", "batches", "side")
@@ -81,5 +102,5 @@ for path in sys.argv[1:]:
     machine = saved["machine_info"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     print(f"\n{machine['cpu']['brand_raw']}, {machine['threads']} thread(s), {versions}\n")
-    for table in (steps, fits, locksteps):
+    for table in (summary, steps, fits, locksteps):
         table(saved)

@@ -2,10 +2,13 @@
 
 import os
 
+import pytest
+
 threads = os.environ["OMP_NUM_THREADS"]  # tests/conftest.py has set it
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = threads
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(machine_info):
     """Save the number of threads and the versions with the timings."""
     import keras

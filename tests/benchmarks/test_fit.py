@@ -14,7 +14,7 @@ import refnn
 from tests.benchmarks.refnn_side import problem
 from tests.benchmarks.workloads import WORKLOADS, batch
 
-TURNS = 5
+TURNS = 3
 
 
 class Terminal(io.StringIO):
@@ -51,17 +51,17 @@ def fit(problem, x, y, batch_size, epochs):
 @pytest.mark.parametrize("side", [steps, fit], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("turn", range(TURNS))
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
-@pytest.mark.parametrize("batches", [1, 4, 100])
+@pytest.mark.parametrize("batches", [4, 20])
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.name)
 def test_fit(workload, batches, optimizer, turn, side, benchmark, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     seconds = 20e-6 if workload.sizes[0] < 784 else 2e-3  # a step, roughly
-    epochs = max(1, round(0.05 / seconds / batches))
+    epochs = max(1, round(0.3 / seconds / batches))
     x, y = batch(workload, batches)
     benchmark.group = f"{workload.name}, {optimizer}, {batches} batches an epoch"
     benchmark.extra_info.update(
         fit=workload.name, optimizer=optimizer, batches=batches, turn=turn, side=side.__name__
     )
     benchmark.pedantic(
-        side, (problem(workload, optimizer), x, y, workload.batch_size, epochs), rounds=5
+        side, (problem(workload, optimizer), x, y, workload.batch_size, epochs), rounds=1
     )

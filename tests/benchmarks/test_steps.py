@@ -13,7 +13,7 @@ from tests.benchmarks import by_hand, frameworks
 from tests.benchmarks.refnn_side import problem
 from tests.benchmarks.workloads import OPTIMIZERS, WORKLOADS, batch
 
-TURNS = 5
+TURNS = 12
 
 
 def refnn_step(workload, optimizer):
