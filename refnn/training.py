@@ -80,6 +80,7 @@ def _step(
     y: Array,
     regularizer: L2 | None,
 ) -> Step:
+    """Forward, loss, backward, rule."""
     theta = state.theta
     outputs = network.forward(theta, x)
     data_loss, dy = value_and_gradient(loss, y, outputs[-1])

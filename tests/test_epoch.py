@@ -1,11 +1,13 @@
-"""The batches of ``fit`` are those of ``batches``, however many rows are gathered at once."""
+"""The batches of ``fit`` are those of ``batches``; its look for what is not finite sees all."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refnn import State
 from refnn.datasets import batches
-from refnn.training import _epoch
+from refnn.training import _epoch, _finite
 
 
 @given(
@@ -25,3 +27,16 @@ def test_the_batches_of_fit(n, batch_size, width, seed):
         assert (one == rows).all()
         assert (other == -rows).all()
         assert len(one) == len(other) == len(rows)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_number_that_is_not_finite_is_seen(bad, dtype):
+    huge = np.full(5, np.finfo(dtype).max, dtype)  # whose sum of squares overflows
+    ill = huge.copy()
+    ill[3] = bad
+    with np.errstate(all="ignore"):
+        assert _finite(State(huge))
+        assert _finite(State(huge, (huge, huge)))
+        assert not _finite(State(ill))
+        assert not _finite(State(huge, (huge, ill)))

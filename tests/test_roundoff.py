@@ -708,3 +708,20 @@ def test_ulp(dtype):
     assert np.all(spacing >= np.spacing(a))
     assert np.all(spacing[:-1] <= 2 * np.spacing(a[:-1]))
     assert np.count_nonzero(spacing == np.spacing(a)) > 990
+
+
+def test_the_methods_are_the_functions():
+    a = exact(np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32))
+    for method in ("sum", "mean", "max"):
+        for options in ({}, {"axis": 0}, {"axis": -1, "keepdims": True}):
+            one, other = getattr(a, method)(**options), getattr(np, method)(a, **options)
+            assert np.array_equal(one.value, other.value)
+            assert np.array_equal(one.bound, other.bound)
+
+
+def test_only_a_division_by_a_count_may_round_twice():
+    a = exact(np.array([3.0, 5.0], np.float64))
+    once, twice = (a / 0.75).bound, (a / 7).bound
+    assert ((a.value / 0.75 * a.unit <= once) & (once < 2 * a.value / 0.75 * a.unit)).all()
+    assert (twice >= 2 * a.value / 7 * a.unit).all()
+    assert ((a / 8).bound == 0).all()

@@ -1,7 +1,7 @@
 """One training step on every side.
 
 The sides of a workload take turns, several times over, so that a machine whose speed drifts
-slows them all: a ratio is taken within a turn, and the median over the turns is reported.
+slows them all; the tables take each side's fastest round.
 """
 
 from functools import cache

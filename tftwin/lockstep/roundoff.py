@@ -224,6 +224,11 @@ def is_power_of_two(a: Rounded) -> bool:
     return bool(a.ndim == 0 and a.bound == 0 and abs(np.frexp(a.value)[0]) == 0.5)
 
 
+def is_count(a: Rounded) -> bool:
+    """Whether an operand is one exact whole number."""
+    return bool(a.ndim == 0 and a.bound == 0 and a.value == np.trunc(a.value))
+
+
 # + − × ÷ and the elementwise functions -----------------------------------------------------
 
 
@@ -254,8 +259,8 @@ def multiply(value: Any, a: Operand, b: Operand) -> Rounded:
 def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
     """|a'/b' − a*/b*| ≤ (e_a + |a*/b*| e_b) / |b'|, with |b'| ≥ |v_b| − 2 e_b and ≥ its least.
 
-    TensorFlow differentiates the logarithm through a reciprocal that it approximates. A constant
-    may be divided by as a multiplication by its reciprocal, which rounds twice.
+    TensorFlow differentiates the logarithm through a reciprocal that it approximates. A sum over
+    a count n is a mean, which a library may compute as a multiplication by 1/n: two roundings.
     """
     smallest = np.maximum(np.abs(b.value).astype(np.float64) - 2 * b.bound, b.least)
     p = a.bound / smallest + largest(a) / smallest * (b.bound / smallest)
@@ -268,7 +273,7 @@ def divide(value: Any, a: Rounded, b: Rounded) -> Rounded:
             np.abs(value) < 2**23 * tiny, ledger.underflow("reciprocal", name) * tiny, 0
         )
         return rounded(value, p, a, ulps=ledger.worst("reciprocal", name))
-    return rounded(value, p, a, roundings=2 if b.ndim == 0 else 1, exact_zero=is_zero(a))
+    return rounded(value, p, a, roundings=2 if is_count(b) else 1, exact_zero=is_zero(a))
 
 
 def square(value: Any, a: Rounded) -> Rounded:
