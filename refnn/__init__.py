@@ -1,11 +1,11 @@
 """refnn: a reference for backpropagation in plain NumPy.
 
-Read in this order: activations, layers, losses, network, optimizers, training.
+Read in this order: activations, layers, losses, network, regularizers, schedules, optimizers,
+training. The wings: ``refnn.runs`` (around the steps) and ``refnn.datasets``.
 """
 
 from refnn import datasets as datasets
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
-from refnn.checkpoints import Checkpoint, load_state, save_state
 from refnn.complexity import summary
 from refnn.initializers import He, Normal, TruncatedNormal, Zeros
 from refnn.layers import Activation, Dense
@@ -16,15 +16,30 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import Network, multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp, update
 from refnn.regularizers import L2
-from refnn.schedules import Constant, ExponentialDecay, PerEpoch
-from refnn.state import History, Interrupted, NonFiniteError, State, Step
-from refnn.training import (
-    evaluate,
+from refnn.runs import (
+    Checkpoint,
+    History,
+    Interrupted,
+    NonFiniteError,
+    SavedModel,
     fit,
-    initial_state,
+    load_model,
+    load_state,
     resume,
+    save_model,
+    save_state,
+)
+from refnn.schedules import Constant, ExponentialDecay, PerEpoch
+from refnn.state import Evaluation, Gradients, State, Step
+from refnn.training import (
+    Model,
+    accuracy,
+    backpropagate,
+    evaluate,
+    objective,
+    predict,
     train_step,
 )
 
@@ -35,9 +50,6 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
-    "Checkpoint",
-    "load_state",
-    "save_state",
     "summary",
     "He",
     "Normal",
@@ -56,18 +68,31 @@ __all__ = [
     "Adagrad",
     "Adam",
     "RMSProp",
+    "update",
     "L2",
-    "Constant",
-    "ExponentialDecay",
-    "PerEpoch",
+    "Checkpoint",
     "History",
     "Interrupted",
     "NonFiniteError",
+    "SavedModel",
+    "fit",
+    "load_model",
+    "load_state",
+    "resume",
+    "save_model",
+    "save_state",
+    "Constant",
+    "ExponentialDecay",
+    "PerEpoch",
+    "Evaluation",
+    "Gradients",
     "State",
     "Step",
+    "Model",
+    "accuracy",
+    "backpropagate",
     "evaluate",
-    "fit",
-    "initial_state",
-    "resume",
+    "objective",
+    "predict",
     "train_step",
 ]

@@ -1,8 +1,8 @@
 """Activations: each forward, its derivative on the next lines.
 
-``forward(x)`` gives y. ``backward(dy, x, y)`` is the chain rule: it takes ∂loss/∂y and gives
-∂loss/∂x, from the input x and the output y that forward has already computed. Arrays are
-(N, D), in any floating dtype, which is kept.
+``forward``: x (N, D) → y (N, D). ``backward`` is the chain rule: it takes dy = ∂loss/∂y (N, D), and
+x and y, which forward has already computed, and gives dx = ∂loss/∂x (N, D). The arrays have any
+floating dtype, which is kept.
 
 An activation of your own is a class with these two methods. A third, ``tensorflow(x)``, gives
 it a twin: the same function in TensorFlow's operations.
@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from refnn import checks
+from refnn.checks import Checked, Finite
 from refnn.typing import Array
 
 
@@ -84,7 +84,7 @@ class Relu:
 
 
 @dataclass(frozen=True)
-class LeakyRelu:
+class LeakyRelu(Checked):
     """Leaky relu: x where x > 0, α x elsewhere; the derivative is 1 where x > 0 and α elsewhere.
 
     Parameters
@@ -94,10 +94,7 @@ class LeakyRelu:
         0.01). That kernel keeps α in float32, also for float64 arrays; here α is α.
     """
 
-    alpha: float = 0.2
-
-    def __post_init__(self) -> None:
-        checks.number(self, "alpha", "a finite number", lambda a: True)
+    alpha: Finite = 0.2
 
     def forward(self, x: Array) -> Array:
         return np.where(x > 0, x, self.alpha * x)

@@ -1,9 +1,15 @@
-"""Refusals: each names the argument, what came, and what was expected."""
+"""Refusals: each names the argument, what came, and what was expected.
+
+The first half checks one argument. The second half states the range of a hyper-parameter beside
+the field that holds it: ``beta: Share = 0.9`` in a class that inherits ``Checked``.
+"""
 
 import math
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from inspect import get_annotations
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
@@ -12,8 +18,8 @@ from refnn.typing import Array
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.longdouble))
 
 
-def number(owner: object, field: str, expected: str, accepts: Callable[[float], bool]) -> None:
-    """Check a hyper-parameter of a frozen dataclass and store it as a Python float.
+def number(name: str, value: Any, expected: str, accepts: Callable[[float], bool]) -> float:
+    """Return a hyper-parameter as a Python float.
 
     A Python float adapts to the dtype of the arrays it meets; a ``np.float64`` would silently
     turn float32 arithmetic into float64.
@@ -23,15 +29,14 @@ def number(owner: object, field: str, expected: str, accepts: Callable[[float], 
     ValueError
         If the value is no finite real number, or ``accepts`` says no.
     """
-    value = getattr(owner, field)
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     try:
         as_float = float(value) if real else math.nan
     except OverflowError:  # a whole number of hundreds of digits
         as_float = math.inf
     if not (math.isfinite(as_float) and accepts(as_float)):
-        raise ValueError(f"{type(owner).__name__}: {field} = {value!r}; expected {expected}")
-    object.__setattr__(owner, field, as_float)
+        raise ValueError(f"{name} = {value!r}; expected {expected}")
+    return as_float
 
 
 def count(name: str, value: Any, minimum: int = 1) -> int:
@@ -39,6 +44,13 @@ def count(name: str, value: Any, minimum: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
         raise ValueError(f"{name} = {value!r}; expected a whole number of at least {minimum}")
     return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return True or False, and refuse anything else."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} = {value!r}; expected True or False")
+    return value
 
 
 def array(name: str, value: Any, shape: tuple[int | None, ...], dtype: Any = None) -> None:
@@ -88,15 +100,11 @@ def provides(name: str, value: Any, example: str, *attributes: str) -> None:
     TypeError
         With an example of what is expected.
     """
-    for attribute in attributes:
-        if not hasattr(value, attribute):
-            break
-    else:
-        if not isinstance(value, type):
-            return
-    raise TypeError(
-        f"{name} = {value!r}; expected an object with {', '.join(attributes)}, such as {example}"
-    )
+    if isinstance(value, type) or not all(hasattr(value, a) for a in attributes):
+        raise TypeError(
+            f"{name} = {value!r}; expected an object with {', '.join(attributes)}, such as "
+            f"{example}"
+        )
 
 
 def float_type(dtype: Any, accepted: Sequence[np.dtype[Any]] = FLOATS) -> np.dtype[Any]:
@@ -129,3 +137,57 @@ def finite(name: str, value: Array) -> None:
             f"{name} holds {value[where]} at {list(where)}; expected finite numbers "
             f"({int(bad.sum())} of {value.size} are not)"
         )
+
+
+def generator(rng: Any, *, optional: bool = False) -> None:
+    """Refuse what draws no random numbers; None is accepted where nothing need be drawn."""
+    if not (isinstance(rng, np.random.Generator) or (optional and rng is None)):
+        none = ", or None" if optional else ""
+        raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed){none}")
+
+
+# Ranges of fields ------------------------------------------------------------------------------
+
+Check: TypeAlias = Callable[[str, Any], Any]
+"""check(name, value) returns the value as it is stored, or refuses it."""
+
+
+def real(expected: str, accepts: Callable[[float], bool]) -> Check:
+    """Return the check of a real number."""
+    return lambda name, value: number(name, value, expected, accepts)
+
+
+Finite: TypeAlias = Annotated[float, real("a finite number", lambda value: True)]
+NotNegative: TypeAlias = Annotated[float, real("a number of at least 0", lambda value: value >= 0)]
+Positive: TypeAlias = Annotated[float, real("a number above 0", lambda value: value > 0)]
+Share: TypeAlias = Annotated[float, real("a number in [0, 1)", lambda value: 0 <= value < 1)]
+Count: TypeAlias = Annotated[int, count]
+Flag: TypeAlias = Annotated[bool, flag]
+
+
+class Checked:
+    """The base of a frozen dataclass whose annotations state ranges.
+
+    Each field with a range is checked where the object is made, and stored as a Python number.
+
+    Raises
+    ------
+    ValueError
+        With the class, the field, the value, and the range.
+    """
+
+    def __post_init__(self) -> None:
+        kind = type(self)
+        for field, check in _ranges(kind):
+            value = check(f"{kind.__name__}: {field}", getattr(self, field))
+            object.__setattr__(self, field, value)
+
+
+@cache
+def _ranges(kind: Any) -> list[tuple[str, Check]]:
+    return [
+        (field, annotation.__metadata__[0])
+        for base in reversed(kind.__mro__)
+        for field, annotation in get_annotations(base).items()
+        if hasattr(annotation, "__metadata__")
+    ]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from refnn import checks
+from refnn.checks import Checked, NotNegative
 from refnn.typing import Array
 
 
@@ -20,10 +20,6 @@ class Initializer(Protocol):
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """Return a float64 array of this shape."""
-
-
-def _check_stddev(initializer: "Normal | TruncatedNormal") -> None:
-    checks.number(initializer, "stddev", "a number of at least 0", lambda s: s >= 0)
 
 
 @dataclass(frozen=True)
@@ -35,20 +31,17 @@ class Zeros:
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(Checked):
     """w ~ N(0, stddev²), as ``tf.random.normal``."""
 
-    stddev: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_stddev(self)
+    stddev: NotNegative = 1.0
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return self.stddev * rng.standard_normal(shape)
 
 
 @dataclass(frozen=True)
-class TruncatedNormal:
+class TruncatedNormal(Checked):
     """w ~ N(0, stddev²), and what falls beyond 2 stddev is drawn again.
 
     As ``tf.random.truncated_normal``. The cut narrows the result: its own standard deviation
@@ -56,10 +49,7 @@ class TruncatedNormal:
     ``tf.random.truncated_normal`` nor this class does.
     """
 
-    stddev: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_stddev(self)
+    stddev: NotNegative = 1.0
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         w = rng.standard_normal(shape)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from refnn import checks
 from refnn.activations import Function
+from refnn.checks import Checked, Count, Flag
 from refnn.typing import Array
 
 LARGEST = 2**31
@@ -22,8 +23,8 @@ LARGEST = 2**31
 
 
 @dataclass(frozen=True)
-class Dense:
-    """y = x W + b.
+class Dense(Checked):
+    """y = x W + b; dW = xᵀ dy, db = Σ dy over the batch, dx = dy Wᵀ.
 
     Parameters
     ----------
@@ -33,20 +34,17 @@ class Dense:
         Whether there is a b.
     """
 
-    inputs: int
-    outputs: int
-    use_bias: bool = True
+    inputs: Count
+    outputs: Count
+    use_bias: Flag = True
 
     def __post_init__(self) -> None:
-        checks.count("Dense: inputs", self.inputs)
-        checks.count("Dense: outputs", self.outputs)
+        super().__post_init__()
         if self.inputs * self.outputs > LARGEST:
             raise ValueError(
                 f"Dense: inputs · outputs = {self.inputs} · {self.outputs}; expected at most "
                 f"{LARGEST}"
             )
-        if not isinstance(self.use_bias, bool):
-            raise ValueError(f"Dense: use_bias = {self.use_bias!r}; expected True or False")
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of W and, with a bias, b, in the order in which θ holds them."""
@@ -56,22 +54,25 @@ class Dense:
         return shapes
 
     def weight(self, theta: Array) -> Array:
-        """Return W, a view into this layer's slice of θ."""
+        """θ, this layer's slice → W (D_in, D_out), a view."""
         return theta[: self.inputs * self.outputs].reshape(self.inputs, self.outputs)
 
     def bias(self, theta: Array) -> Array:
-        """Return b, a view into this layer's slice of θ."""
+        """θ, this layer's slice → b (D_out,), a view."""
         return theta[self.inputs * self.outputs :]
 
     def forward(self, theta: Array, x: Array) -> Array:
+        """x (N, D_in) → y (N, D_out)."""
         z = x @ self.weight(theta)
         return z + self.bias(theta) if self.use_bias else z
 
     def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
+        """x (N, D_in), dy (N, D_out) → [dW (D_in, D_out), db (D_out,)]."""
         dW = x.T @ dy
         return [dW, dy.sum(axis=0)] if self.use_bias else [dW]
 
     def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
+        """dy (N, D_out) → dx (N, D_in)."""
         return dy @ self.weight(theta).T
 
 
@@ -88,25 +89,27 @@ class Activation:
     function: Function
 
     def __post_init__(self) -> None:
-        if isinstance(self.function, type) or not (
-            hasattr(self.function, "forward") and hasattr(self.function, "backward")
-        ):
-            raise TypeError(
-                f"Activation: function = {self.function!r}; expected an object with forward(x) and "
-                "backward(dy, x, y), such as refnn.activations.Relu()"
-            )
+        checks.provides(
+            "Activation: function",
+            self.function,
+            "refnn.Relu(): forward(x) gives y, backward(dy, x, y) gives dx",
+            *("forward", "backward"),
+        )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return no shapes: an activation has no parameters."""
         return {}
 
     def forward(self, theta: Array, x: Array) -> Array:
+        """x (N, D) → y (N, D)."""
         return self.function.forward(x)
 
     def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
+        """Return no gradients."""
         return []
 
     def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
+        """dy (N, D) → dx (N, D)."""
         return self.function.backward(dy, x, y)
 
 

@@ -1,22 +1,22 @@
 """Losses: value and gradient under one normalisation, next to each other.
 
-``per_sample(y_true, y_pred)`` gives one number a row, (N,); ``value`` the scalar that training
-minimises; ``gradient`` is ∂value/∂y_pred, of the shape of y_pred. y_true and y_pred are (N, K).
-The factor 1/N (or 1/(N K)) multiplies last in the chain, as in TensorFlow's order.
+Of y_true (N, K) and y_pred (N, K), ``per_sample`` gives one number a row, (N,); ``value`` the
+scalar that training minimises; ``gradient`` is ∂value/∂y_pred, (N, K). The factor 1/N (or 1/(N K))
+multiplies last in the chain, as in TensorFlow's order. Where value and gradient share work,
+``value_and_gradient`` computes both, and each of the two is its half.
 
-Where value and gradient share work, ``value_and_gradient`` computes both, and each of the two is
-its half.
-
-A loss of your own is a class with ``value`` and ``gradient``. A third method,
-``tensorflow(y_true, y_pred)``, gives it a twin: the same scalar in TensorFlow's operations.
+A loss of your own is a class with ``value`` and ``gradient``, or with ``value_and_gradient`` alone.
+If its targets must be distributions, it says ``takes_distributions = True``. A method
+``tensorflow(y_true, y_pred)`` gives it a twin: the same scalar in TensorFlow's operations.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from refnn import checks
+from refnn.checks import Checked, NotNegative
 from refnn.typing import Array
 
 CLIP = 1e-7
@@ -58,7 +58,7 @@ class MeanSquaredError:
 
 
 @dataclass(frozen=True)
-class Asymmetric:
+class Asymmetric(Checked):
     """Σ cost · (y_pred − y_true) where y_pred > y_true, Σ profit · (y_true − y_pred) elsewhere.
 
     The tutorial's loss for a shop: a unit too many costs its cost, a unit too few its profit.
@@ -70,12 +70,8 @@ class Asymmetric:
         Price of predicting one too many, and one too few; at least 0.
     """
 
-    cost: float = 1.0
-    profit: float = 1.0
-
-    def __post_init__(self) -> None:
-        checks.number(self, "cost", "a number of at least 0", lambda c: c >= 0)
-        checks.number(self, "profit", "a number of at least 0", lambda p: p >= 0)
+    cost: NotNegative = 1.0
+    profit: NotNegative = 1.0
 
     def _elements(self, y_true: Array, y_pred: Array) -> Array:
         checks.same_shape(y_true, y_pred)
@@ -104,6 +100,8 @@ class CategoricalCrossentropy:
     dtype's epsilon. From logits use ``SoftmaxCrossentropy``, which needs no clipping.
     """
 
+    takes_distributions: ClassVar[bool] = True
+
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
         checks.same_shape(y_true, y_pred)
         q = y_pred / y_pred.sum(axis=-1, keepdims=True)
@@ -129,6 +127,8 @@ class SoftmaxCrossentropy:
     The gradient is (softmax(z) − y) / N, which is true only where each row of y sums to 1.
     As ``tf.nn.softmax_cross_entropy_with_logits``.
     """
+
+    takes_distributions: ClassVar[bool] = True
 
     def per_sample(self, y_true: Array, logits: Array) -> Array:
         checks.same_shape(y_true, logits)
@@ -156,31 +156,15 @@ class SoftmaxCrossentropy:
 
 
 def value_and_gradient(loss: Loss, y_true: Array, y_pred: Array) -> tuple[Any, Array]:
-    """Return the loss and ∂loss/∂y_pred, computed together where the two share work."""
-    if type(loss) is MeanSquaredError or type(loss) is SoftmaxCrossentropy:
-        return loss.value_and_gradient(y_true, y_pred)
+    """Return the loss and ∂loss/∂y_pred: of a loss that computes both together, or one by one."""
+    if hasattr(loss, "value_and_gradient"):
+        both: tuple[Any, Array] = loss.value_and_gradient(y_true, y_pred)
+        return both
     return loss.value(y_true, y_pred), loss.gradient(y_true, y_pred)
 
 
-def check_targets(loss: Loss, y_true: Array) -> None:
-    """Refuse targets that are no distributions, where the loss is a cross-entropy.
-
-    A row must be non-negative with sum 1, up to the 2 K roundings with which a row of K labels
-    may have been normalised and is summed here.
-
-    Raises
-    ------
-    ValueError
-        With the number of the first row that is none.
-    """
-    if not isinstance(loss, (CategoricalCrossentropy, SoftmaxCrossentropy)):
-        return
-    sums = np.sum(y_true, axis=-1)
-    roundings = y_true.shape[-1] * np.finfo(y_true.dtype).eps
-    bad = np.any(y_true < 0, axis=-1) | ~(np.abs(sums - 1) <= roundings)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects "
-            "each row to be non-negative and to sum to 1, as refnn.datasets.one_hot makes them"
-        )
+def value_of(loss: Loss, y_true: Array, y_pred: Array) -> Any:
+    """Return the loss alone."""
+    if hasattr(loss, "value_and_gradient"):
+        return loss.value_and_gradient(y_true, y_pred)[0]
+    return loss.value(y_true, y_pred)

@@ -21,19 +21,25 @@ from refnn.typing import Array
 
 
 class Parameter(NamedTuple):
-    """One W or b: its name ("W1": the layer's place in the network, from 1), its slice of θ."""
+    """One W or b: the number of its layer (from 1), its letter, its slice of θ, its shape."""
 
-    name: str
+    layer: int
+    letter: str
     place: slice
     shape: tuple[int, ...]
 
     @property
+    def name(self) -> str:
+        """The letter and the layer's number, such as W1."""
+        return f"{self.letter}{self.layer}"
+
+    @property
     def is_weight(self) -> bool:
         """Whether it is a W, which L2 prices, and no b."""
-        return self.name.startswith("W")
+        return self.letter == "W"
 
     def of(self, theta: Array) -> Array:
-        """Return the parameter, a view into θ (or into any vector as long as θ)."""
+        """θ (or any vector as long as θ) → this parameter, a view."""
         return theta[self.place].reshape(self.shape)
 
 
@@ -84,10 +90,10 @@ class Network:
     def parameters(self) -> tuple[Parameter, ...]:
         """W and b of every Dense layer, in the order of θ."""
         parameters, start = [], 0
-        for place, layer in enumerate(self.layers, 1):
+        for number, layer in enumerate(self.layers, 1):
             for letter, shape in layer.shapes().items():
                 stop = start + math.prod(shape)
-                parameters.append(Parameter(f"{letter}{place}", slice(start, stop), shape))
+                parameters.append(Parameter(number, letter, slice(start, stop), shape))
                 start = stop
         return tuple(parameters)
 
@@ -110,8 +116,7 @@ class Network:
         The draws are made in float64 and rounded once, so that float32 (the default) and
         float64 start from the same numbers.
         """
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed)")
+        checks.generator(rng)
         initializer = He() if initializer is None else initializer
         checks.provides("initializer", initializer, "refnn.He()", "sample")
         dtype = checks.float_type(np.float32 if dtype is None else dtype)
@@ -121,8 +126,12 @@ class Network:
         ]
         return np.concatenate(values).astype(dtype)
 
+    def weights(self, theta: Array) -> list[Array]:
+        """θ → every W, a view each."""
+        return [p.of(theta) for p in self.parameters if p.is_weight]
+
     def forward(self, theta: Array, x: Array) -> list[Array]:
-        """Return [x, y₁, …, yₙ]: the input and each layer's output, (N, width) each."""
+        """x (N, inputs) → [x, y₁, …, yₙ]: the input and each layer's output, (N, width) each."""
         outputs = [x]
         for layer, place in zip(self.layers, self.slices, strict=True):
             outputs.append(layer.forward(theta[place], outputs[-1]))
@@ -158,25 +167,6 @@ class Network:
                 dx = layer.input_gradient(theta[self.slices[i]], x, y, dy)
                 output_gradients.insert(0, dx)
         return output_gradients, gradients
-
-    def predict(self, theta: Array, x: Array) -> Array:
-        """Return the last layer's output, (N, outputs).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If θ is not (size,), x not (N, inputs), or their dtypes differ.
-        """
-        self.check(theta, x)
-        return self.forward(theta, x)[-1]
-
-    def check(self, theta: Array, x: Array) -> None:
-        """Refuse θ and x that do not fit this network or each other."""
-        checks.array("theta", theta, (self.size,))
-        checks.floating("theta", theta)
-        checks.array("x", x, (None, self.inputs), theta.dtype)
-        if len(x) == 0:
-            raise ValueError(f"x has shape {x.shape}; expected at least one row")
 
 
 def multilayer(

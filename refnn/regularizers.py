@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from refnn import checks
+from refnn.checks import Checked, NotNegative
 from refnn.typing import Array
 
 
 @dataclass(frozen=True)
-class L2:
+class L2(Checked):
     """λ Σ ½ w² over all weights, never biases; the gradient is λ w.
 
     Added once to the loss, not divided by the batch size. ``tf.nn.l2_loss`` has the ½ too;
@@ -23,13 +23,12 @@ class L2:
         λ, at least 0.
     """
 
-    rate: float
-
-    def __post_init__(self) -> None:
-        checks.number(self, "rate", "a number of at least 0", lambda r: r >= 0)
+    rate: NotNegative
 
     def value(self, weights: Sequence[Array]) -> Any:
+        """Every W of the network → a scalar."""
         return self.rate * sum(np.square(W).sum() / 2 for W in weights)
 
     def gradient(self, W: Array) -> Array:
+        """W (D_in, D_out) → ∂penalty/∂W (D_in, D_out)."""
         return self.rate * W

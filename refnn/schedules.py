@@ -9,28 +9,42 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from refnn import checks
+from refnn.checks import Checked, Count, Flag, NotNegative, Positive
 
 Schedule: TypeAlias = Callable[[int], float]
 
 
+def _rate(name: str, value: Any) -> Any:
+    if callable(value) and not isinstance(value, type):
+        return value
+    return checks.number(name, value, "a number of at least 0, or a schedule", lambda r: r >= 0)
+
+
+def _schedule(name: str, value: Any) -> Any:
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} = {value!r}; expected a schedule")
+    return value
+
+
+Rate: TypeAlias = Annotated[float | Schedule, _rate]
+"""A learning rate: a number, or a schedule."""
+
+
 @dataclass(frozen=True)
-class Constant:
+class Constant(Checked):
     """The same rate at every step."""
 
-    learning_rate: float
-
-    def __post_init__(self) -> None:
-        checks.number(self, "learning_rate", "a number of at least 0", lambda r: r >= 0)
+    learning_rate: NotNegative
 
     def __call__(self, step: int) -> float:
         return self.learning_rate
 
 
 @dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(Checked):
     """lr₀ · r^(step / decay_steps); with ``staircase`` the exponent is rounded down.
 
     ``step`` counts updates, one per batch; for epochs see ``PerEpoch``.
@@ -47,15 +61,10 @@ class ExponentialDecay:
         Whether the rate falls in steps.
     """
 
-    initial_learning_rate: float
-    decay_rate: float
-    decay_steps: int = 1
-    staircase: bool = False
-
-    def __post_init__(self) -> None:
-        checks.number(self, "initial_learning_rate", "a number of at least 0", lambda r: r >= 0)
-        checks.number(self, "decay_rate", "a number above 0", lambda r: r > 0)
-        checks.count("ExponentialDecay: decay_steps", self.decay_steps)
+    initial_learning_rate: NotNegative
+    decay_rate: Positive
+    decay_steps: Count = 1
+    staircase: Flag = False
 
     def __call__(self, step: int) -> float:
         exponent = step // self.decay_steps if self.staircase else step / self.decay_steps
@@ -63,7 +72,7 @@ class ExponentialDecay:
 
 
 @dataclass(frozen=True)
-class PerEpoch:
+class PerEpoch(Checked):
     """Another schedule, counted in epochs: schedule(step // steps_per_epoch).
 
     Parameters
@@ -74,13 +83,8 @@ class PerEpoch:
         Updates an epoch: ⌈samples / batch size⌉.
     """
 
-    schedule: Schedule
-    steps_per_epoch: int
-
-    def __post_init__(self) -> None:
-        if not callable(self.schedule):
-            raise TypeError(f"PerEpoch: schedule = {self.schedule!r}; expected a schedule")
-        checks.count("PerEpoch: steps_per_epoch", self.steps_per_epoch)
+    schedule: Annotated[Schedule, _schedule]
+    steps_per_epoch: Count
 
     def __call__(self, step: int) -> float:
         return self.schedule(step // self.steps_per_epoch)

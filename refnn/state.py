@@ -1,13 +1,12 @@
-"""What training computes, as plain data: the state, one step, the history."""
+"""What training computes, as plain data: a state, the gradients of a batch, a step."""
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from refnn.typing import Array
+from refnn.typing import Array, Slots
 
 
 class State(NamedTuple):
-    """Where a training run stands.
+    """Where a training run stands: ``State(theta, slots, step)``.
 
     Attributes
     ----------
@@ -20,12 +19,12 @@ class State(NamedTuple):
     """
 
     theta: Array
-    slots: tuple[Array, ...] = ()
+    slots: Slots = ()
     step: int = 0
 
 
-class Step(NamedTuple):
-    """Everything that one training step computed, in this order."""
+class Gradients(NamedTuple):
+    """Everything that ``backpropagate`` computes, in this order."""
 
     outputs: list[Array]
     """[x, y₁, …, yₙ]."""
@@ -34,40 +33,26 @@ class Step(NamedTuple):
     penalty: Any
     """The L2 term."""
     loss: Any
-    """Their sum, which the step descends."""
+    """Their sum."""
     output_gradients: list[Array]
     """∂loss/∂y₁ … ∂loss/∂yₙ."""
     gradients: list[Array]
     """∂loss/∂W and ∂loss/∂b, in the order of the network's parameters, penalty included."""
+
+
+class Step(NamedTuple):
+    """Everything that a training step computes: its ``Gradients``, then the update."""
+
+    outputs: list[Array]
+    data_loss: Any
+    penalty: Any
+    loss: Any
+    output_gradients: list[Array]
+    gradients: list[Array]
     learning_rate: float
     """The rate of this step."""
     state: State
     """The state after it."""
-
-
-@dataclass
-class History:
-    """One entry an epoch.
-
-    Attributes
-    ----------
-    loss : list of float
-        Mean over the epoch's batches of the loss before each update, penalty included (Keras
-        weighs a short last batch less; the tutorial, and this, do not).
-    learning_rate : list of float
-        Rate of the epoch's last update.
-    seconds : list of float
-        Time since ``fit`` was called.
-    validation_loss, validation_accuracy : list
-        On the held-out data, after the epoch; empty without any. An accuracy is None where there
-        are no classes.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    learning_rate: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float | None] = field(default_factory=list)
 
 
 class Evaluation(NamedTuple):
@@ -75,37 +60,3 @@ class Evaluation(NamedTuple):
 
     loss: float
     accuracy: float | None
-
-
-class NonFiniteError(FloatingPointError):
-    """A training run met NaN or an infinity, and stopped.
-
-    Attributes
-    ----------
-    state : State
-        The last finite one.
-    history : History
-        The epochs that were completed.
-    tensor : str
-        The first tensor of the step that is not finite.
-    """
-
-    def __init__(self, message: str, state: State, history: History, tensor: str) -> None:
-        super().__init__(message)
-        self.state, self.history, self.tensor = state, history, tensor
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a training run, after a whole step.
-
-    Attributes
-    ----------
-    state : State
-        After the last step.
-    history : History
-        The epochs that were completed.
-    """
-
-    def __init__(self, message: str, state: State, history: History) -> None:
-        super().__init__(message)
-        self.state, self.history = state, history

@@ -1,4 +1,4 @@
-"""The one type alias of the package."""
+"""Two type aliases."""
 
 from typing import Any, TypeAlias
 
@@ -8,3 +8,6 @@ Array: TypeAlias = Any
 No narrower type is true: the formulas also run on arrays that are no ndarrays (such as those of
 ``tftwin.lockstep.roundoff``, which carry a bound on their rounding error).
 """
+
+Slots: TypeAlias = tuple[Array, ...]
+"""An optimizer's memory: vectors as long as θ."""

@@ -14,13 +14,45 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib import format as npy
 
-from refnn.preparation import LIMIT
+from refnn import checks
+from refnn.datasets.dataset import Dataset
+from refnn.datasets.preparation import LIMIT, float_type
 from refnn.typing import Array
 
 END = 22
 """Bytes of the record that ends an archive without a comment; NumPy writes none."""
+
+
+def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
+    """Read the arrays x (N, D) and y (N, K) of an NPZ file, as ``np.savez(path, x=x, y=y)`` makes.
+
+    Nothing is unpickled, and sizes are checked before memory is taken. Integers and other floats
+    become ``dtype``. The columns are called "0", "1", …; what those of y mean the file cannot
+    say, so ``class_names`` is empty. Labels such as 0, 1, 2 need ``one_hot`` before saving.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
+        than 1 GiB or not finite in this dtype, or their numbers of rows differ.
+    """
+    dtype, path = float_type(dtype), regular_file(path)
+    with archive(path) as members:
+        for name in ("x", "y"):
+            if name not in names(members):
+                raise ValueError(f"{path}: {name} is missing; expected np.savez(path, x=x, y=y)")
+        x = member(members, "x", f"{path}: x", ("N", "D"), dtype=dtype)
+        y = member(members, "y", f"{path}: y", ("N", "K"), dtype=dtype)
+    checks.finite(f"{path}: x as {dtype}", x)
+    checks.finite(f"{path}: y as {dtype}", y)
+    if len(x) != len(y):
+        raise ValueError(f"{path}: x has {len(x)} rows and y {len(y)}; expected as many")
+    return Dataset(x, y, tuple(str(column) for column in range(x.shape[1])))
 
 
 def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:

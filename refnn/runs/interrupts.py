@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from refnn.state import History, Interrupted, State
+from refnn.runs.history import History, Interrupted
+from refnn.state import State
 
 Pause: TypeAlias = Callable[[State, History], None]
 

@@ -1,4 +1,4 @@
-"""Saving and resuming: a state alone, or a whole run.
+"""Checkpoints: a whole run on disk.
 
 A run between two epochs is data: the state, the history, the state of the generator that
 shuffles the rows, and a description of what is trained, how, and on which data. ``refnn.resume``
@@ -9,35 +9,36 @@ import json
 import math
 import re
 import time
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 from os.path import commonprefix
-from reprlib import repr as short
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from refnn import checks, npz
-from refnn.state import History, State
+from refnn.checks import Checked, Count, NotNegative
+from refnn.datasets import npz
+from refnn.runs import states
+from refnn.runs.history import History
+from refnn.state import State
 from refnn.typing import Array
 
 GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}
-"""Those whose state is whole numbers alone, which no file can set to a place outside an array."""
+"""Generators whose state is integers only: no file can make them read outside an array."""
 
 TEXT = 2**20
 """Bytes. A checkpoint with a longer description is refused."""
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Checked):
     """Where ``fit`` saves its run, and how often.
 
-    It saves at the start, after an epoch if so many epochs and so many seconds have passed since
-    it saved last, and when it ends, in whatever way but a kill.
+    It saves at the start; after an epoch, if the given number of epochs and of seconds has passed
+    since it saved last; and at the end, however the run ends, unless the process is killed.
 
     Parameters
     ----------
@@ -50,13 +51,12 @@ class Checkpoint:
     """
 
     path: str | PathLike[str]
-    every_epochs: int = 1
-    every_seconds: float = 0.0
+    every_epochs: Count = 1
+    every_seconds: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         npz.as_path(self.path)
-        checks.count("Checkpoint: every_epochs", self.every_epochs)
-        checks.number(self, "every_seconds", "a number of at least 0", lambda s: s >= 0)
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Run:
     generator : dict or None
         The state of the generator that shuffles the rows; None if they keep their order.
     description : dict of str
-        See ``describe``.
+        See ``describe_model`` and ``describe_data``.
     """
 
     state: State
@@ -92,32 +92,25 @@ class Run:
         return generator
 
 
-def describe(
-    network: Any,
-    loss: Any,
-    optimizer: Any,
-    regularizer: Any,
-    batch_size: int,
-    x: Array,
-    y: Array,
-    validation: tuple[Array, Array] | None,
-) -> dict[str, str]:
-    """Return what makes a run this run and no other, as texts.
-
-    A configuration is described by its repr (an object without one of its own by its class), an
-    array by its shape, dtype and checksum.
-    """
+def describe_model(model: Any, batch_size: int) -> dict[str, str]:
+    """Return what is trained, and how, as texts: each by its repr, or by its class."""
     texts = {
-        "network": repr(network),
-        "loss": repr(loss),
-        "optimizer": repr(optimizer),
-        "regularizer": repr(regularizer),
+        "network": repr(model.network),
+        "loss": repr(model.loss),
+        "optimizer": repr(model.optimizer),
+        "regularizer": repr(model.regularizer),
         "batch_size": repr(batch_size),
+    }
+    return {name: re.sub(r" at 0x\w+", "", text) for name, text in texts.items()}
+
+
+def describe_data(x: Array, y: Array, validation: tuple[Array, Array] | None) -> dict[str, str]:
+    """Return the data of a run as texts: each array by its shape, dtype and checksum."""
+    return {
         "x": _describe_array(x),
         "y": _describe_array(y),
         "validation": str([_describe_array(a) for a in validation or ()]),
     }
-    return {name: re.sub(r" at 0x\w+", "", text) for name, text in texts.items()}
 
 
 def _describe_array(a: Array) -> str:
@@ -141,7 +134,7 @@ Keep: TypeAlias = Callable[[State, History, np.random.Generator | None], None]
 
 
 @contextmanager
-def keeping(checkpoint: Checkpoint | None, *run: Any) -> Iterator[Keep]:
+def keeping(checkpoint: Checkpoint | None, description: dict[str, str]) -> Iterator[Keep]:
     """Give a function that is told of each whole epoch, and saves those that are due.
 
     Whatever ends the block, the last epoch of which it was told is saved.
@@ -150,13 +143,12 @@ def keeping(checkpoint: Checkpoint | None, *run: Any) -> Iterator[Keep]:
     ----------
     checkpoint : Checkpoint or None
         Where and how often; None saves nothing.
-    *run
-        What ``describe`` takes.
+    description
+        Of the run.
     """
     if checkpoint is None:
         yield lambda state, history, rng: None
         return
-    description = describe(*run)
     latest: Run | None = None
     saved: Run | None = None
     saved_at = 0.0
@@ -204,7 +196,7 @@ def save_run(path: str | PathLike[str], run: Run) -> None:
     text = json.dumps({"generator": run.generator, "description": run.description}).encode()
     if len(text) > TEXT:
         raise ValueError(f"{path}: a description of {len(text)} bytes; expected at most {TEXT}")
-    npz.write(path, _arrays(run.state) | columns | {"run": np.frombuffer(text, np.uint8)})
+    npz.write(path, states.arrays(run.state) | columns | {"run": np.frombuffer(text, np.uint8)})
 
 
 def load_run(path: str | PathLike[str]) -> Run:
@@ -218,11 +210,13 @@ def load_run(path: str | PathLike[str]) -> Run:
         If it is no checkpoint, or its arrays do not fit each other.
     """
     expected = "a checkpoint written by fit"
-    with _opened(path, expected) as members:
-        state = _state(path, members, RUN, expected)
+    with states.opened(path, expected) as members:
+        state = states.read(path, members, states.CHECKPOINT, expected)
         columns = [
-            npz.member(members, name, f"{path}: {name}", ("epochs",), least=0, dtype=WIDE).tolist()
-            for name in COLUMNS
+            npz.member(
+                members, name, f"{path}: {name}", ("epochs",), least=0, dtype=np.dtype(np.float64)
+            ).tolist()
+            for name in states.CHECKPOINT[:-1]
         ]
         text = npz.member(members, "run", f"{path}: run", ("bytes",), dtype=np.dtype(np.uint8))
     history = History(*columns)
@@ -243,88 +237,3 @@ def load_run(path: str | PathLike[str]) -> Run:
 def _classes(shares: list[Any]) -> list[float | None]:
     """Return None again where there were no classes."""
     return [None if math.isnan(share) else share for share in shares]
-
-
-def save_state(path: str | PathLike[str], state: State) -> None:
-    """Write the state to an .npz file, without pickle; a kill leaves the old file or the new one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no state, or its arrays do not fit each other.
-    OSError
-        If the file cannot be written.
-    """
-    npz.write(path, _arrays(state))
-
-
-def load_state(path: str | PathLike[str]) -> State:
-    """Read what ``save_state`` wrote, bit for bit; of a checkpoint, the state alone.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no such file, or its arrays do not fit each other.
-    """
-    expected = "a file written by save_state"
-    with _opened(path, expected) as members:
-        others = RUN if "run.npy" in members.namelist() else ()
-        return _state(path, members, others, expected)
-
-
-COLUMNS = tuple(f"history_{column.name}" for column in fields(History))
-RUN = (*COLUMNS, "run")
-WIDE = np.dtype(np.float64)
-
-
-def _arrays(state: State) -> dict[str, Array]:
-    if not isinstance(state, State):
-        raise TypeError(f"state is a {type(state).__name__}; expected a refnn.State")
-    _check(state)
-    slots = {f"slot{i}": slot for i, slot in enumerate(state.slots)}
-    return {"theta": state.theta, "step": np.array(state.step), **slots}
-
-
-def _opened(path: str | PathLike[str], expected: str) -> zipfile.ZipFile:
-    """Open an archive whose arrays take together no more memory than the file has bytes."""
-    file = npz.regular_file(path)
-    members = npz.archive(file, expected)
-    infos = members.infolist()
-    size = sum(info.file_size for info in infos)
-    if size > file.stat().st_size or any(info.compress_type for info in infos):
-        members.close()
-        raise ValueError(f"{path}: its members are compressed or overlap; expected {expected}")
-    return members
-
-
-def _state(
-    path: str | PathLike[str], members: zipfile.ZipFile, others: tuple[str, ...], expected: str
-) -> State:
-    """Read the state from an archive that holds it, these others and nothing else."""
-    names = npz.names(members)
-    slots = [f"slot{i}" for i in range(sum(name.startswith("slot") for name in names))]
-    if names != sorted(["theta", "step", *slots, *others]):
-        raise ValueError(f"{path} holds {short(names)}; expected {expected}")
-    theta, *memory = (
-        npz.member(members, name, f"{path}: {name}", ("size",)) for name in ["theta", *slots]
-    )
-    step = npz.member(members, "step", f"{path}: step", ()).item()
-    state = State(theta, tuple(memory), step)
-    try:
-        _check(state)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
-    return state
-
-
-def _check(state: State) -> None:
-    """Refuse a state whose arrays do not fit each other."""
-    checks.array("theta", state.theta, (None,))
-    checks.floating("theta", state.theta)
-    if not isinstance(state.slots, tuple):
-        raise TypeError(f"slots is a {type(state.slots).__name__}; expected a tuple")
-    for i, slot in enumerate(state.slots):
-        checks.array(f"slot{i}", slot, state.theta.shape, state.theta.dtype)
-    checks.count("step", state.step, 0)

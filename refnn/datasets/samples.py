@@ -1,28 +1,13 @@
-"""Data: three small sets, the user's own files, and what data need before training.
-
-x is (N, D), one row a sample; y is (N, K): one-hot rows for classes, numbers for regression.
-"""
+"""Three small data sets: flowers, the tutorial's yoghurt sales, the tutorial's dots."""
 
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from refnn.files import Dataset, load_csv, load_npz
-from refnn.preparation import Standardized, batches, float_type, one_hot, standardize
-
-__all__ = [
-    "Dataset",
-    "Standardized",
-    "batches",
-    "dots",
-    "iris",
-    "load_csv",
-    "load_npz",
-    "one_hot",
-    "standardize",
-    "yoghurt",
-]
+from refnn.datasets.dataset import Dataset
+from refnn.datasets.preparation import float_type
+from refnn.datasets.tables import load_csv
 
 
 def iris(dtype: npt.DTypeLike = np.float32) -> Dataset:
@@ -31,7 +16,7 @@ def iris(dtype: npt.DTypeLike = np.float32) -> Dataset:
     The same numbers in the same order as ``sklearn.datasets.load_iris``. The copy of the UCI
     repository differs from Fisher's paper, and so from these, in rows 34 and 37 (from 0).
     """
-    return load_csv(Path(__file__).parent / "data" / "iris.csv", label="species", dtype=dtype)
+    return load_csv(Path(__file__).with_name("iris.csv"), label="species", dtype=dtype)
 
 
 def yoghurt(dtype: npt.DTypeLike = np.float32) -> Dataset:

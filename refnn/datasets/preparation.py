@@ -134,15 +134,9 @@ def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> 
     n, batch_size = checks.count("n", n), checks.count("batch_size", batch_size)
     if 8 * n > LIMIT:
         raise ValueError(f"n = {n}; expected at most {LIMIT // 8} rows")
-    check_generator(rng)
+    checks.generator(rng, optional=True)
     rows = np.arange(n) if rng is None else rng.permutation(n)
     return (rows[start : start + batch_size] for start in range(0, n, batch_size))
-
-
-def check_generator(rng: np.random.Generator | None) -> None:
-    """Refuse what shuffles no rows."""
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed), or None")
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:

@@ -1,4 +1,4 @@
-"""The user's own data: CSV and NPZ files as people have them.
+"""Tables: CSV files as people have them.
 
 Reading executes nothing that a file holds, and takes memory only for what has been found
 harmless.
@@ -8,7 +8,6 @@ import csv
 import math
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -18,34 +17,14 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from refnn import checks, npz
-from refnn.preparation import float_type, one_hot
+from refnn import checks
+from refnn.datasets import npz
+from refnn.datasets.dataset import Dataset
+from refnn.datasets.preparation import float_type, one_hot
 from refnn.typing import Array
 
 LINE = 2**24
 """Bytes. A CSV file with a longer line is refused."""
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Samples and targets.
-
-    Parameters
-    ----------
-    x : Array, (N, D)
-        Features.
-    y : Array, (N, K)
-        Targets: one-hot rows, or numbers.
-    feature_names : tuple of str
-        D names.
-    class_names : tuple of str
-        K names; empty for regression.
-    """
-
-    x: Array
-    y: Array
-    feature_names: tuple[str, ...]
-    class_names: tuple[str, ...] = ()
 
 
 def load_csv(
@@ -137,35 +116,6 @@ def load_csv(
         labels, task, dtype, lambda row: f"{path}, line {lines[row]}, column {label!r}"
     )
     return Dataset(x.astype(dtype), y, tuple(names), class_names)
-
-
-def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
-    """Read the arrays x (N, D) and y (N, K) of an NPZ file, as ``np.savez(path, x=x, y=y)`` makes.
-
-    Nothing is unpickled, and sizes are checked before memory is taken. Integers and other floats
-    become ``dtype``. The columns are called "0", "1", …; what those of y mean the file cannot
-    say, so ``class_names`` is empty. Labels such as 0, 1, 2 need ``one_hot`` before saving.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
-        than 1 GiB or not finite in this dtype, or their numbers of rows differ.
-    """
-    dtype, path = float_type(dtype), npz.regular_file(path)
-    with npz.archive(path) as members:
-        for name in ("x", "y"):
-            if name not in npz.names(members):
-                raise ValueError(f"{path}: {name} is missing; expected np.savez(path, x=x, y=y)")
-        x = npz.member(members, "x", f"{path}: x", ("N", "D"), dtype=dtype)
-        y = npz.member(members, "y", f"{path}: y", ("N", "K"), dtype=dtype)
-    checks.finite(f"{path}: x as {dtype}", x)
-    checks.finite(f"{path}: y as {dtype}", y)
-    if len(x) != len(y):
-        raise ValueError(f"{path}: x has {len(x)} rows and y {len(y)}; expected as many")
-    return Dataset(x, y, tuple(str(column) for column in range(x.shape[1])))
 
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

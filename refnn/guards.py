@@ -1,0 +1,167 @@
+"""Do model, state, x and y fit each other? The formulas check nothing; these guards stand in front.
+
+Each guard first takes a fast look, which costs less than a microsecond. Only where that finds
+something unusual do the slower checks follow, which say what is wrong.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from refnn import checks
+from refnn.losses import Loss
+from refnn.network import Network
+from refnn.state import State
+from refnn.typing import Array
+
+if TYPE_CHECKING:
+    from refnn.training import Model
+
+
+def check_parts(model: "Model") -> None:
+    """Refuse what is no network, loss, optimizer or regularizer, such as a name or a class."""
+    if not isinstance(model.network, Network):
+        raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
+    loss, optimizer = model.loss, model.optimizer
+    if not hasattr(loss, "value_and_gradient"):
+        checks.provides("loss", loss, "refnn.MeanSquaredError()", "value", "gradient")
+    checks.provides("loss", loss, "refnn.MeanSquaredError()")
+    _check_halves(loss)
+    checks.provides("optimizer", optimizer, "refnn.SGD()", "rule", "slot_names", "learning_rate")
+    if model.regularizer is not None:
+        checks.provides("regularizer", model.regularizer, "refnn.L2(0.01)", "value", "gradient")
+
+
+def _check_halves(loss: Loss) -> None:
+    """Refuse a subclass that overrides a half of ``value_and_gradient``, which alone is asked."""
+    for kind in type(loss).__mro__:
+        if "value_and_gradient" in vars(kind):
+            return
+        for half in ("value", "gradient"):
+            if half in vars(kind) and hasattr(loss, "value_and_gradient"):
+                raise TypeError(
+                    f"loss: {kind.__name__} overrides {half} and inherits value_and_gradient, "
+                    "which training asks instead; expected value_and_gradient to be overridden too"
+                )
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is no model."""
+    if not hasattr(model, "network") or isinstance(model, type):
+        raise TypeError(
+            f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
+        )
+
+
+def check_batch(network: Network, theta: Array, x: Array, y: Array) -> None:
+    """Refuse θ, x and y that do not fit the network or each other, in shape or in dtype."""
+    if not (
+        type(theta) is type(x) is type(y) is np.ndarray
+        and theta.shape == (network.size,)
+        and x.shape[1:] == (network.inputs,)
+        and y.shape == (len(x), network.outputs)
+        and x.dtype == theta.dtype == y.dtype
+        and theta.dtype in checks.FLOATS
+        and len(x) > 0
+    ):
+        check_inputs(network, theta, x)
+        checks.array("y", y, (len(x), network.outputs), theta.dtype)
+
+
+def check_inputs(network: Network, theta: Array, x: Array) -> None:
+    """Refuse θ and x that do not fit the network or each other."""
+    checks.array("theta", theta, (network.size,))
+    checks.floating("theta", theta)
+    checks.array("x", x, (None, network.inputs), theta.dtype)
+    if len(x) == 0:
+        raise ValueError(f"x has shape {x.shape}; expected at least one row")
+
+
+def check_state(model: "Model", state: State) -> None:
+    """Refuse a state of another network or another optimizer."""
+    if not isinstance(state, State):
+        raise TypeError(
+            f"state is a {type(state).__name__}; expected model.initial_state(rng), or a "
+            "refnn.State"
+        )
+    theta, slots, step = state
+    names = model.optimizer.slot_names
+    if type(slots) is tuple and len(slots) == len(names) and type(step) is int and step >= 0:
+        for slot in slots:
+            if (
+                type(slot) is not np.ndarray
+                or slot.shape != theta.shape
+                or slot.dtype != theta.dtype
+            ):
+                break
+        else:
+            if type(theta) is np.ndarray and theta.shape == (model.network.size,):
+                return
+    _check_state_slowly(model, state)
+
+
+def _check_state_slowly(model: "Model", state: State) -> None:
+    names = model.optimizer.slot_names
+    checks.array("theta", state.theta, (model.network.size,))
+    checks.count("state: step", state.step, 0)
+    if not isinstance(state.slots, tuple):
+        raise TypeError(f"state: slots is a {type(state.slots).__name__}; expected a tuple")
+    if len(state.slots) != len(names):
+        raise ValueError(
+            f"state has {len(state.slots)} slots; {type(model.optimizer).__name__} expects "
+            f"{len(names)} {names}: start from model.initial_state(rng) or model.state_at(theta)"
+        )
+    for name, slot in zip(names, state.slots, strict=True):
+        checks.array(f"state: slot {name}", slot, state.theta.shape, state.theta.dtype)
+
+
+def check_run(
+    model: "Model", state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
+) -> None:
+    """Refuse what does not fit together, and a state or data that are not finite."""
+    check_model(model)
+    check_state(model, state)
+    check_data(model, state.theta, x, y)
+    checks.finite("theta", state.theta)
+    for name, slot in zip(model.optimizer.slot_names, state.slots, strict=True):
+        checks.finite(f"state: slot {name}", slot)
+    if validation is None:
+        return
+    if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise TypeError(f"validation is a {type(validation).__name__}; expected a pair (x, y)")
+    try:
+        check_data(model, state.theta, *validation)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation: {error}") from None
+
+
+def check_data(model: "Model", theta: Array, x: Array, y: Array) -> None:
+    """Refuse data that do not fit, are not finite, or hold targets that the loss does not take."""
+    check_batch(model.network, theta, x, y)
+    checks.finite("x", x)
+    checks.finite("y", y)
+    check_targets(model.loss, y)
+
+
+def check_targets(loss: Loss, y_true: Array) -> None:
+    """Refuse targets that are no distributions, where the loss takes distributions.
+
+    A row must be non-negative with sum 1, up to the 2 K roundings with which a row of K labels
+    may have been normalised and is summed here.
+
+    Raises
+    ------
+    ValueError
+        With the number of the first row that is none.
+    """
+    if not getattr(loss, "takes_distributions", False):
+        return
+    sums = np.sum(y_true, axis=-1)
+    roundings = y_true.shape[-1] * np.finfo(y_true.dtype).eps
+    bad = np.any(y_true < 0, axis=-1) | ~(np.abs(sums - 1) <= roundings)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects "
+            "each row to be non-negative and to sum to 1, as refnn.datasets.one_hot makes them"
+        )

@@ -1,0 +1,202 @@
+"""``fit`` repeats training steps over epochs; ``resume`` continues a run from its checkpoint."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from refnn import checks, guards
+from refnn.runs.checkpoints import (
+    Checkpoint,
+    check_same,
+    describe_data,
+    describe_model,
+    load_run,
+)
+from refnn.runs.diagnosis import non_finite
+from refnn.runs.history import History
+from refnn.runs.interrupts import Pause
+from refnn.runs.loop import Callback, Epoch, check_plan, repeat
+from refnn.runs.memory import keep_freed_memory
+from refnn.state import State
+from refnn.training import Model, evaluate, train_step
+from refnn.typing import Array
+
+
+def fit(
+    model: Model,
+    state: State,
+    x: Array,
+    y: Array,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    rng: np.random.Generator | None = None,
+    validation: tuple[Array, Array] | None = None,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint | None = None,
+    history: History | None = None,
+    progress: bool = True,
+) -> tuple[State, History]:
+    """Train for some epochs.
+
+    Parameters
+    ----------
+    model : Model
+        What is trained, and how.
+    state : State
+        Where to begin: ``model.initial_state(rng)``, or the state of an earlier run.
+    x, y : Array, (N, inputs), (N, outputs)
+        Training data, of the dtype of ``state.theta``.
+    epochs, batch_size : int
+        Passes over the data, in all; rows a batch (the last batch may be shorter).
+    rng : numpy.random.Generator, optional
+        Shuffles the rows anew in each epoch; without it they keep their order.
+    validation : (x, y), optional
+        Held-out data, evaluated after each epoch.
+    callback : callable, optional
+        Called after each epoch with its number (from 1), the state and the history so far.
+    checkpoint : Checkpoint, optional
+        Where and how often the run is saved, for ``resume``.
+    history : History, optional
+        Of the epochs that ``state`` has behind it, if this continues a run; it is not changed.
+    progress : bool
+        Whether to draw a progress bar, where rich is installed and a terminal is there.
+
+    Returns
+    -------
+    (State, History)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit; the message names it.
+    NonFiniteError
+        If the loss, a slot or a parameter is no longer finite. It carries the last finite state.
+    Interrupted
+        After the step in which Ctrl-C was pressed, which is a KeyboardInterrupt that carries the
+        state. A second Ctrl-C acts at once.
+    """
+    plan = check_plan(
+        model,
+        state,
+        x,
+        y,
+        epochs=epochs,
+        batch_size=batch_size,
+        rng=rng,
+        validation=validation,
+        callback=callback,
+        checkpoint=checkpoint,
+        history=history,
+    )
+    keep_freed_memory()
+    description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+
+    def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
+        losses = []
+        for x_batch, y_batch in cut(x, y, plan.batch_size, rng):
+            step = train_step(model, state, x_batch, y_batch)
+            if not (math.isfinite(step.loss) and _finite(step.state)):
+                raise non_finite(model, state, y_batch, step, history)
+            state = step.state
+            losses.append(float(step.loss))
+            pause(state, history)
+        return Epoch(state, losses, step.learning_rate)
+
+    with np.errstate(all="ignore"):  # a run that leaves the finite numbers ends in one clear error
+        return repeat(
+            one_epoch,
+            None if validation is None else lambda state: evaluate(model, state, *validation),
+            state,
+            plan,
+            rng=rng,
+            callback=callback,
+            checkpoint=checkpoint,
+            description=description,
+            progress=progress,
+        )
+
+
+def resume(
+    model: Model,
+    checkpoint: Checkpoint,
+    x: Array,
+    y: Array,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    validation: tuple[Array, Array] | None = None,
+    callback: Callback | None = None,
+    progress: bool = True,
+) -> tuple[State, History]:
+    """Continue a run that was saved by ``fit(…, checkpoint=checkpoint)``, as if it never stopped.
+
+    State, history (but for the seconds, which are counted on) and the order of the rows are bit
+    for bit those of a run that was not interrupted. The arguments are those of ``fit``, with the
+    checkpoint in the place of the state; ``epochs`` may be another number.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no checkpoint, or of a run with another model, batch size or other data; the
+        message names the first that differs.
+    """
+    if not isinstance(checkpoint, Checkpoint):
+        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
+    guards.check_model(model)
+    run, batch_size = load_run(checkpoint.path), checks.count("batch_size", batch_size)
+    check_same(checkpoint.path, run.description, describe_model(model, batch_size))
+    guards.check_run(model, run.state, x, y, validation)
+    check_same(checkpoint.path, run.description, describe_data(x, y, validation))
+    return fit(
+        model,
+        run.state,
+        x,
+        y,
+        epochs=epochs,
+        batch_size=batch_size,
+        rng=run.rng(),
+        validation=validation,
+        callback=callback,
+        checkpoint=checkpoint,
+        history=run.history,
+        progress=progress,
+    )
+
+
+def cut(
+    x: Array, y: Array, batch_size: int, rng: np.random.Generator | None
+) -> Iterator[tuple[Array, Array]]:
+    """Yield the batches of an epoch, in the order of ``batches(len(x), batch_size, rng)``.
+
+    Rows that keep their order are cut, others gathered, about a MiB at a time, and then cut.
+    """
+    n = len(x)
+    if rng is not None:
+        order = rng.permutation(n)
+        together = max(2**20 // x[0].nbytes // batch_size, 1) * batch_size
+        for first in range(0, n, together):
+            rows = order[first : first + together]
+            yield from cut(x.take(rows, axis=0), y.take(rows, axis=0), batch_size, None)
+        return
+    for start in range(0, n, batch_size):
+        stop = start + batch_size
+        yield x[start:stop], y[start:stop]
+
+
+def _finite(state: State) -> bool:
+    """Whether θ is finite, and the last slot, where an overflow shows first.
+
+    A sum of squares is finite only if every element is; where it overflows, each is looked at.
+    """
+    theta = state.theta
+    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):
+        return False
+    if not state.slots:
+        return True
+    last = state.slots[-1]
+    return math.isfinite(last.dot(last)) or bool(np.isfinite(last).all())

@@ -1,0 +1,102 @@
+"""A training state in a file: θ, slots and step, and nothing about the network.
+
+A file of ``save_state`` fits any network with as many parameters. ``save_model`` writes the
+network too, and is refused where it does not fit.
+"""
+
+import zipfile
+from dataclasses import fields
+from os import PathLike
+from reprlib import repr as short
+
+import numpy as np
+
+from refnn import checks
+from refnn.datasets import npz
+from refnn.runs.history import History
+from refnn.state import State
+from refnn.typing import Array
+
+CHECKPOINT = (*(f"history_{column.name}" for column in fields(History)), "run")
+"""What a checkpoint holds besides the state."""
+
+
+def save_state(path: str | PathLike[str], state: State) -> None:
+    """Write the state to an .npz file, without pickle; a kill leaves the old file or the new one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no state, or its arrays do not fit each other.
+    OSError
+        If the file cannot be written.
+    """
+    npz.write(path, arrays(state))
+
+
+def load_state(path: str | PathLike[str]) -> State:
+    """Read what ``save_state`` wrote, bit for bit; of a checkpoint, the state alone.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no such file, or its arrays do not fit each other.
+    """
+    expected = "a file written by save_state"
+    with opened(path, expected) as members:
+        others = CHECKPOINT if "run.npy" in members.namelist() else ()
+        return read(path, members, others, expected)
+
+
+def arrays(state: State) -> dict[str, Array]:
+    """Return the state as the arrays of a file."""
+    if not isinstance(state, State):
+        raise TypeError(f"state is a {type(state).__name__}; expected a refnn.State")
+    _check(state)
+    slots = {f"slot{i}": slot for i, slot in enumerate(state.slots)}
+    return {"theta": state.theta, "step": np.array(state.step), **slots}
+
+
+def opened(path: str | PathLike[str], expected: str) -> zipfile.ZipFile:
+    """Open an archive whose arrays take together no more memory than the file has bytes."""
+    file = npz.regular_file(path)
+    members = npz.archive(file, expected)
+    infos = members.infolist()
+    size = sum(info.file_size for info in infos)
+    if size > file.stat().st_size or any(info.compress_type for info in infos):
+        members.close()
+        raise ValueError(f"{path}: its members are compressed or overlap; expected {expected}")
+    return members
+
+
+def read(
+    path: str | PathLike[str], members: zipfile.ZipFile, others: tuple[str, ...], expected: str
+) -> State:
+    """Read the state from an archive that holds it, these others and nothing else."""
+    names = npz.names(members)
+    slots = [f"slot{i}" for i in range(sum(name.startswith("slot") for name in names))]
+    if names != sorted(["theta", "step", *slots, *others]):
+        raise ValueError(f"{path} holds {short(names)}; expected {expected}")
+    theta, *memory = (
+        npz.member(members, name, f"{path}: {name}", ("size",)) for name in ["theta", *slots]
+    )
+    step = npz.member(members, "step", f"{path}: step", ()).item()
+    state = State(theta, tuple(memory), step)
+    try:
+        _check(state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    return state
+
+
+def _check(state: State) -> None:
+    """Refuse a state whose arrays do not fit each other."""
+    checks.array("theta", state.theta, (None,))
+    checks.floating("theta", state.theta)
+    if not isinstance(state.slots, tuple):
+        raise TypeError(f"slots is a {type(state.slots).__name__}; expected a tuple")
+    for i, slot in enumerate(state.slots):
+        checks.array(f"slot{i}", slot, state.theta.shape, state.theta.dtype)
+    checks.count("step", state.step, 0)
