@@ -177,7 +177,7 @@ class Checked:
     """
 
     def __post_init__(self) -> None:
-        kind = type(self)
+        kind: Any = type(self)
         for field, check in _ranges(kind):
             value = check(f"{kind.__name__}: {field}", getattr(self, field))
             object.__setattr__(self, field, value)

@@ -1,15 +1,42 @@
 """tftwin: the computations of refnn on TensorFlow, derivatives by automatic differentiation.
 
 The same file names and the same public names as refnn. ``tftwin.lockstep`` runs the two side by
-side. TensorFlow is imported where it is used: comparing saved records works without it.
+side. A name is imported at its first use, and TensorFlow with it: comparing saved records works
+without it.
 """
 
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
+
+HOMES = {
+    "twin": "counterparts",
+    "Model": "training",
+    "backpropagate": "training",
+    "train_step": "training",
+    "objective": "training",
+    "predict": "training",
+    "evaluate": "training",
+    "accuracy": "training",
+    "update": "optimizers",
+    "Trainer": "trainer",
+    "fit": "runs",
+}
+"""The module of each public name."""
+
+__all__ = [*HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if find_spec("tensorflow") is None:
     warnings.warn(
-        "TensorFlow is not installed: pip install 'refnn[tf]'; without it tftwin can do no more "
-        "than compare saved records",
+        "TensorFlow is not installed: pip install 'tensorflow>=2.21,<2.22'; without it tftwin can "
+        "do no more than compare saved records",
         stacklevel=2,
     )

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tftwin.lockstep import certify, ledger, report
-from tftwin.lockstep.kernels import FUNCTIONS
-from tftwin.lockstep.record import load
+from tftwin.lockstep import ledger, report
+from tftwin.lockstep.ledger.certify import certify
+from tftwin.lockstep.ledger.kernels import FUNCTIONS
+from tftwin.lockstep.records import load
 from tftwin.lockstep.verdict import compare
 
 
@@ -86,7 +87,7 @@ def run_certify(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise ValueError(f"argument --output: {error}") from None
     with progress() as callback:
-        entries = certify.certify(
+        entries = certify(
             options.functions,
             options.libraries,
             options.dtypes,

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from refnn.typing import Array
-from tftwin.layers import Layer
+from tftwin.layers import Dense, Layer
 from tftwin.tensorflow import tf
 from tftwin.typing import Tensor, Variable
 
@@ -21,19 +22,34 @@ class Network:
 
     layers: Sequence[Layer]
 
+    @cached_property
+    def inputs(self) -> int:
+        """Width of x."""
+        return next(layer.inputs for layer in self.layers if isinstance(layer, Dense))
+
+    @cached_property
+    def outputs(self) -> int:
+        """Width of the last layer's output."""
+        return next(layer.outputs for layer in self.layers[::-1] if isinstance(layer, Dense))
+
+    @cached_property
+    def size(self) -> int:
+        """Length of θ."""
+        return sum(math.prod(shape) for layer in self.layers for shape in layer.shapes().values())
+
+    def weights(self, theta: Sequence[Sequence[Variable]]) -> list[Variable]:
+        """Variables of each layer → every W."""
+        return [part[0] for part in theta if part]
+
     def forward(self, theta: Sequence[Sequence[Variable]], x: Tensor) -> list[Tensor]:
-        """Return [x, y₁, …, yₙ]; ``theta`` holds the variables of each layer."""
+        """x (N, inputs) → [x, y₁, …, yₙ]; ``theta`` holds the variables of each layer."""
         outputs = [x]
         for layer, variables in zip(self.layers, theta, strict=True):
             outputs.append(layer.forward(variables, outputs[-1]))
         return outputs
 
-    def predict(self, theta: Array, x: Array) -> Tensor:
-        """Return the last layer's output, for a flat θ."""
-        return self.forward(self.tensors(theta), tf.constant(x))[-1]
-
     def tensors(self, theta: Array) -> list[list[Tensor]]:
-        """Cut a flat θ, as refnn has it, into each layer's W and b."""
+        """θ (size,) → each layer's W and b."""
         tensors, start = [], 0
         for layer in self.layers:
             parts = []

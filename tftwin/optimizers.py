@@ -1,6 +1,6 @@
 """The five rules on TensorFlow variables, in the tutorial's form: ``assign`` and ``assign_sub``.
 
-``rule(w, g, slots, learning_rate, ...)`` changes w and the slots, which are variables, and returns
+``rule(w, g, slots, lr, ...)`` changes w and the slots, which are variables, and returns
 them. What depends on t is a Python float, as in refnn: ``corrections(t)`` computes it and
 ``rule`` takes it in the place of t, so that a compiled step can be given the floats of each t.
 """
@@ -8,6 +8,8 @@ them. What depends on t is a Python float, as in refnn: ``corrections(t)`` compu
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from refnn.state import State
+from refnn.typing import Array
 from tftwin.schedules import Schedule
 from tftwin.tensorflow import tf
 from tftwin.typing import Tensor, Variable
@@ -26,8 +28,8 @@ class SGD:
     def corrections(self, t: int) -> tuple[float, ...]:
         return ()
 
-    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
-        w.assign_sub(learning_rate * g)
+    def rule(self, w: Variable, g: Tensor, slots: Slots, lr: Tensor) -> Result:
+        w.assign_sub(lr * g)
         return w, slots
 
 
@@ -42,10 +44,10 @@ class SGDM:
     def corrections(self, t: int) -> tuple[float, ...]:
         return ()
 
-    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+    def rule(self, w: Variable, g: Tensor, slots: Slots, lr: Tensor) -> Result:
         (m,) = slots
         m.assign(self.beta * m + (1 - self.beta) * g)
-        w.assign_sub(learning_rate * m)
+        w.assign_sub(lr * m)
         return w, slots
 
 
@@ -60,10 +62,10 @@ class Adagrad:
     def corrections(self, t: int) -> tuple[float, ...]:
         return ()
 
-    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+    def rule(self, w: Variable, g: Tensor, slots: Slots, lr: Tensor) -> Result:
         (v,) = slots
         v.assign(v + tf.square(g))
-        w.assign_sub(learning_rate * g / (tf.sqrt(v) + self.epsilon))
+        w.assign_sub(lr * g / (tf.sqrt(v) + self.epsilon))
         return w, slots
 
 
@@ -79,10 +81,10 @@ class RMSProp:
     def corrections(self, t: int) -> tuple[float, ...]:
         return ()
 
-    def rule(self, w: Variable, g: Tensor, slots: Slots, learning_rate: Tensor) -> Result:
+    def rule(self, w: Variable, g: Tensor, slots: Slots, lr: Tensor) -> Result:
         (v,) = slots
         v.assign(self.beta * v + (1 - self.beta) * tf.square(g))
-        w.assign_sub(learning_rate * g / (tf.sqrt(v) + self.epsilon))
+        w.assign_sub(lr * g / (tf.sqrt(v) + self.epsilon))
         return w, slots
 
 
@@ -104,7 +106,7 @@ class Adam:
         w: Variable,
         g: Tensor,
         slots: Slots,
-        learning_rate: Tensor,
+        lr: Tensor,
         m_correction: Tensor,
         v_correction: Tensor,
     ) -> Result:
@@ -113,15 +115,17 @@ class Adam:
         v.assign(self.beta_2 * v + (1 - self.beta_2) * tf.square(g))
         m_hat = m / m_correction
         v_hat = v / v_correction
-        w.assign_sub(learning_rate * m_hat / (tf.sqrt(v_hat) + self.epsilon))
+        w.assign_sub(lr * m_hat / (tf.sqrt(v_hat) + self.epsilon))
         return w, slots
 
 
 Optimizer: TypeAlias = SGD | SGDM | Adagrad | RMSProp | Adam
 
 
-def update(
-    optimizer: Optimizer, w: Variable, g: Tensor, slots: Slots, t: int, learning_rate: float
-) -> Result:
-    """Apply the optimizer's rule to a variable."""
-    return optimizer.rule(w, g, slots, learning_rate, *optimizer.corrections(t))
+def update(optimizer: Optimizer, state: State, gradient: Array, learning_rate: float) -> State:
+    """Return the state after one application of the rule, eagerly, in NumPy arrays."""
+    t, dtype = state.step + 1, state.theta.dtype
+    w, *slots = (tf.Variable(vector) for vector in (state.theta, *state.slots))
+    scalars = (tf.constant(s, dtype) for s in (learning_rate, *optimizer.corrections(t)))
+    optimizer.rule(w, tf.constant(gradient), tuple(slots), *scalars)
+    return State(w.numpy(), tuple(slot.numpy() for slot in slots), t)

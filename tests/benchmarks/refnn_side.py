@@ -13,8 +13,8 @@ LOSSES = {
 HIDDEN = {None: refnn.Identity(), "relu": refnn.Relu(), "tanh": refnn.Tanh()}
 
 
-def problem(workload: Workload, optimizer: str):
-    """Return network, loss, optimizer, state and regularizer."""
+def problem(workload: Workload, optimizer: str) -> tuple[refnn.Model, refnn.State]:
+    """Return the model, and where it starts."""
     network = refnn.multilayer(
         workload.sizes,
         HIDDEN[workload.hidden],
@@ -22,7 +22,6 @@ def problem(workload: Workload, optimizer: str):
         workload.use_bias,
     )
     rule = getattr(refnn, optimizer)(learning_rate=LEARNING_RATE)
-    theta = np.concatenate([p.ravel() for p in weights(workload)])
-    state = refnn.initial_state(rule, theta)
     regularizer = refnn.L2(workload.rate) if workload.rate else None
-    return network, LOSSES[workload.loss], rule, state, regularizer
+    model = refnn.Model(network, LOSSES[workload.loss], rule, regularizer)
+    return model, model.state_at(np.concatenate([p.ravel() for p in weights(workload)]))

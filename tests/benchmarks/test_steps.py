@@ -17,12 +17,12 @@ TURNS = 12
 
 
 def refnn_step(workload, optimizer):
-    network, loss, rule, state, regularizer = problem(workload, optimizer)
+    model, state = problem(workload, optimizer)
     x, y = batch(workload)
 
     def step():
         nonlocal state
-        result = refnn.train_step(network, loss, rule, state, x, y, regularizer)
+        result = refnn.train_step(model, state, x, y)
         state = result.state
         return result.loss
 

@@ -10,75 +10,73 @@ derivative with either: the difference quotient of the loss.
 """
 
 import math
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from refnn.losses import Loss
-from refnn.network import Network
-from refnn.optimizers import Optimizer, update
-from refnn.regularizers import L2
-from refnn.schedules import rate_at
+from refnn.record import Entry, record, state_entries
 from refnn.state import State, Step
-from refnn.training import train_step
+from refnn.training import Model, objective, train_step
 from refnn.typing import Array
-from tftwin.lockstep.bounds import bounds_of_rule, bounds_of_step
-from tftwin.lockstep.record import Entry, record, state_entries
-from tftwin.lockstep.roundoff import NoBoundError, Rounded
-from tftwin.lockstep.verdict import Divergence
-from tftwin.training import Trainer
-from tftwin.twin import twin
+from tftwin import optimizers, training
+from tftwin.counterparts import twin
+from tftwin.lockstep.bounds import bound_of, bounds_of_rule, bounds_of_step, rule_alone
+from tftwin.lockstep.roundoff import NoBoundError
+from tftwin.lockstep.verdict import RULE, Divergence
 
-RULE = ("rule slots", "rule update")
 EXPLAINED = 100
 """So many divergences of a step are explained; the others follow from the first."""
 
 
+class _Inputs(NamedTuple):
+    """What a step starts from, and the gradient to which the rule alone is applied."""
+
+    state: State
+    x: Array
+    y: Array
+    gradient: Array
+
+    def cast(self, dtype: Any) -> "_Inputs":
+        """Return them in another dtype."""
+        with np.errstate(all="ignore"):
+            theta, *slots = (a.astype(dtype) for a in (self.state.theta, *self.state.slots))
+            state = State(theta, tuple(slots), self.state.step)
+            return _Inputs(state, *(a.astype(dtype) for a in self[1:]))
+
+
 def explain(
-    network: Network,
-    loss: Loss,
-    optimizer: Optimizer,
-    regularizer: L2 | None,
-    state: State,
-    x: Array,
-    y: Array,
-    gradients: Sequence[Array],
-    divergences: list[Divergence],
+    model: Model, state: State, x: Array, y: Array, gradient: Array, divergences: list[Divergence]
 ) -> list[Divergence]:
     """Return a step's divergences with what the higher precision says of each.
 
     Parameters
     ----------
-    network, loss, optimizer, regularizer, state, x, y
+    model, state, x, y
         The step, in refnn's values.
-    gradients : sequence of Array
-        Those to which the rule alone was applied.
+    gradient : Array, (size,)
+        That to which the rule alone was applied.
     divergences : list of Divergence
         In the order of computation.
     """
-    sides = _Sides(network, loss, optimizer, regularizer)
-    inputs = _Inputs(state, x, y, list(gradients))
+    inputs = _Inputs(state, x, y, gradient)
     tftwin = apart = None
     if state.theta.dtype == np.float32:
         wide = inputs.cast(np.float64)
-        tftwin = sides.tftwin(wide)
+        tftwin = _on_tftwin(model, wide)
     else:
         wide, narrow = inputs.cast(np.longdouble), inputs.cast(np.float32)
         with suppress(NoBoundError):  # a sum that is too long for float32
-            records = sides.refnn(narrow), sides.tftwin(narrow), sides.bounds(narrow)
+            records = _on_refnn(model, narrow), _on_tftwin(model, narrow), _bounds(model, narrow)
             apart = {
-                a[:2]: np.abs(np.asarray(a.array, np.float64) - b.array) > 2 * _bound_of(bound)
-                for a, b, bound in zip(*records, strict=True)
+                a[:2]: np.abs(np.asarray(a.array, np.float64) - b.array) > 2 * bound_of(c.array)
+                for a, b, c in zip(*records, strict=True)
             }
-    refnn = sides.refnn(wide)
+    refnn = _on_refnn(model, wide)
 
     def quotient(d: Divergence) -> float | None:
-        if d.stage != "gradient":
-            return None
-        return difference_quotient(network, loss, regularizer, wide, d)
+        return difference_quotient(model, wide, d) if d.stage == "gradient" else None
 
     def apart_in_float32(d: Divergence) -> bool | None:
         return None if apart is None else bool(np.asarray(apart[d.stage, d.name])[d.index])
@@ -96,62 +94,26 @@ def explain(
     ] + divergences[EXPLAINED:]
 
 
-class _Inputs(NamedTuple):
-    """What a step starts from, and the gradients to which the rule alone is applied."""
-
-    state: State
-    x: Array
-    y: Array
-    gradients: list[Array]
-
-    def cast(self, dtype: Any) -> "_Inputs":
-        """Return them in another dtype."""
-        with np.errstate(all="ignore"):
-            theta, *slots = (a.astype(dtype) for a in (self.state.theta, *self.state.slots))
-            state = State(theta, tuple(slots), self.state.step)
-            gradients = [g.astype(dtype) for g in self.gradients]
-            return _Inputs(state, self.x.astype(dtype), self.y.astype(dtype), gradients)
+def _on_refnn(model: Model, inputs: _Inputs) -> list[Entry]:
+    state, x, y, gradient = inputs
+    return _entries(model, train_step(model, state, x, y), rule_alone(model, state, gradient))
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """Both libraries' records of a step and of the rule alone, from the same inputs."""
-
-    network: Network
-    loss: Loss
-    optimizer: Optimizer
-    regularizer: L2 | None
-
-    def refnn(self, inputs: _Inputs) -> list[Entry]:
-        state, x, y, gradients = inputs
-        step = train_step(self.network, self.loss, self.optimizer, state, x, y, self.regularizer)
-        given = np.concatenate([g.reshape(-1) for g in gradients])
-        rate, t = rate_at(self.optimizer.learning_rate, state.step), state.step + 1
-        ruled = update(self.optimizer, state.theta, given, state.slots, t, rate)
-        return self._records(step, State(*ruled, t))
-
-    def tftwin(self, inputs: _Inputs) -> list[Entry]:
-        state, x, y, gradients = inputs
-        parts = twin(self.network), twin(self.loss), twin(self.optimizer)
-        trainer = Trainer(*parts, state, twin(self.regularizer), "eager")
-        step = trainer.step(x, y)
-        trainer.load(state)
-        return self._records(step, trainer.update(gradients))
-
-    def bounds(self, inputs: _Inputs) -> list[Entry]:
-        state, x, y, gradients = inputs
-        parts = self.network, self.loss, self.optimizer, self.regularizer
-        step = bounds_of_step(*parts, state, x, y)
-        return self._records(step, bounds_of_rule(self.optimizer, state, gradients, 0.0))
-
-    def _records(self, step: Step, ruled: State) -> list[Entry]:
-        names = self.optimizer.slot_names
-        after = state_entries(self.network, names, ruled, *RULE)
-        return record(self.network, names, step) + after
+def _on_tftwin(model: Model, inputs: _Inputs) -> list[Entry]:
+    (state, x, y, gradient), other = inputs, twin(model)
+    ruled = rule_alone(other, state, gradient, optimizers.update)
+    return _entries(model, training.train_step(other, state, x, y), ruled)
 
 
-def _bound_of(entry: Entry) -> Any:
-    return entry.array.bound if isinstance(entry.array, Rounded) else 0.0
+def _bounds(model: Model, inputs: _Inputs) -> list[Entry]:
+    state, x, y, gradient = inputs
+    ruled = bounds_of_rule(model, state, gradient, 0.0)
+    return _entries(model, bounds_of_step(model, state, x, y), ruled)
+
+
+def _entries(model: Model, step: Step, ruled: State) -> list[Entry]:
+    network, names = model.network, model.optimizer.slot_names
+    return record(network, names, step) + state_entries(network, names, ruled, *RULE)
 
 
 def _find(entries: list[Entry] | None, d: Divergence) -> float | None:
@@ -164,13 +126,12 @@ def _find(entries: list[Entry] | None, d: Divergence) -> float | None:
     return None
 
 
-def difference_quotient(
-    network: Network, loss: Loss, regularizer: L2 | None, inputs: _Inputs, d: Divergence
-) -> float:
+def difference_quotient(model: Model, inputs: _Inputs, d: Divergence) -> float:
     """Return (L(θ + h) − L(θ − h)) / 2h in longdouble, in the direction of one parameter.
 
     Its error is of the order of h² and of ε/h: h is the cube root of longdouble's ε.
     """
+    network = model.network
     (place,) = (
         np.arange(network.size)[p.place].reshape(p.shape)[d.index]
         for p in network.parameters
@@ -183,12 +144,7 @@ def difference_quotient(
     def value(shift: Any) -> Any:
         moved = theta.copy()
         moved[place] += shift
-        total = loss.value(y, network.forward(moved, x)[-1])
-        if regularizer is not None:
-            total = total + regularizer.value(
-                [p.of(moved) for p in network.parameters if p.is_weight]
-            )
-        return total
+        return objective(model, moved, x, y)
 
     return float((value(h) - value(-h)) / (2 * h))
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tftwin.lockstep.record import STAGES
-from tftwin.lockstep.verdict import Report, Row
+from tftwin.lockstep.verdict import STAGES, Report, Row
 
 COLUMNS = (
     "stage",

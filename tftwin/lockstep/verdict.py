@@ -6,9 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from refnn import record
+from refnn.record import Entry
 from refnn.state import State
 from refnn.typing import Array
-from tftwin.lockstep.record import Entry
+
+RULE = ("rule slots", "rule update")
+"""The optimizer's rule alone, given refnn's gradient."""
+LAYER = ("layer forward", "layer loss", "layer backward", "layer gradient")
+"""Every layer and the loss alone, given refnn's outputs and output gradients."""
+STAGES = (*record.STAGES, *RULE, *LAYER)
+"""In the order of computation."""
 
 FILL_EDGES = np.concatenate([[0.0], np.logspace(-6, 0, 61), [np.inf]])
 """Edges of the fill histogram: ten bins a decade from 1e-6 to 1, one below and one above."""
@@ -53,7 +61,7 @@ class Row:
     divergent : int
         Anything else.
     unbounded : int
-        Of those within: the bound is infinite, which says nothing.
+        Numbers within an infinite bound, which says nothing about them.
     ulp : float
         Largest distance in units in the last place; where and between which values:
         ``ulp_step``, ``ulp_index``, ``ulp_values``.
@@ -77,6 +85,20 @@ class Row:
     ulp_values: tuple[float, float] = (0.0, 0.0)
     fill: float = 0.0
     fills: Array = field(default_factory=lambda: np.zeros(len(FILL_EDGES) - 1, np.int64))
+
+    def add(self, other: "Row") -> None:
+        """Count another row's numbers too."""
+        self.elements += other.elements
+        self.bit_equal += other.bit_equal
+        self.within += other.within
+        self.special += other.special
+        self.divergent += other.divergent
+        self.unbounded += other.unbounded
+        self.fill = max(self.fill, other.fill)
+        self.fills = self.fills + other.fills
+        if other.ulp > self.ulp:
+            self.ulp, self.ulp_step = other.ulp, other.ulp_step
+            self.ulp_index, self.ulp_values = other.ulp_index, other.ulp_values
 
     @property
     def median_fill(self) -> float:
@@ -111,6 +133,20 @@ class Report:
     seconds_refnn: float = 0.0
     seconds_tftwin: float = 0.0
     state: State | None = None
+
+    @classmethod
+    def join(cls, reports: Iterable["Report"]) -> "Report":
+        """Return one report on all of them; rows of one stage and name become one row."""
+        joined, rows = cls(), dict[tuple[str, str], Row]()
+        for report in reports:
+            joined.steps += report.steps
+            joined.divergences += report.divergences
+            joined.seconds_refnn += report.seconds_refnn
+            joined.seconds_tftwin += report.seconds_tftwin
+            for row in report.rows:
+                rows.setdefault((row.stage, row.name), Row(row.stage, row.name)).add(row)
+        joined.rows = list(rows.values())
+        return joined
 
     @property
     def agreed(self) -> bool:
@@ -236,9 +272,10 @@ def judge_records(
     step: int,
     refnn: Sequence[Entry],
     tftwin: Sequence[Entry],
-    bounds: Iterable[Any],
 ) -> list[Divergence]:
     """Add one step to the rows, tensor by tensor, and return its divergences, first one first.
+
+    The bounds are those that refnn's entries carry; without one every difference is a divergence.
 
     Raises
     ------
@@ -253,8 +290,9 @@ def judge_records(
     if not sum(np.size(e.array) for e in refnn):
         raise ValueError("nothing was compared: the records are empty")
     divergences = []
-    for one, other, bound in zip(refnn, tftwin, bounds, strict=True):
+    for one, other in zip(refnn, tftwin, strict=True):
         row = rows.setdefault(one[:2], Row(one.stage, one.name))
+        bound = 0.0 if one.bound is None else one.bound
         divergences += judge(row, step, one.array, other.array, bound)
     return divergences
 
@@ -272,8 +310,7 @@ def compare(one: Sequence[Sequence[Entry]], other: Sequence[Sequence[Entry]]) ->
     rows: dict[tuple[str, str], Row] = {}
     report = Report(steps=len(one))
     for number, (a, b) in enumerate(zip(one, other, strict=True), 1):
-        bounds = [0.0 if entry.bound is None else entry.bound for entry in a]
-        report.divergences += judge_records(rows, number, a, b, bounds)
+        report.divergences += judge_records(rows, number, a, b)
     report.rows = list(rows.values())
     if not report.steps:
         raise ValueError("nothing was compared: the records are empty")

@@ -4,7 +4,16 @@ from dataclasses import fields
 from types import ModuleType
 from typing import Any
 
-from tftwin import activations, layers, losses, network, optimizers, regularizers, schedules
+from tftwin import (
+    activations,
+    layers,
+    losses,
+    network,
+    optimizers,
+    regularizers,
+    schedules,
+    training,
+)
 
 MIRROR: dict[str, ModuleType] = {
     "refnn.activations": activations,
@@ -14,6 +23,7 @@ MIRROR: dict[str, ModuleType] = {
     "refnn.optimizers": optimizers,
     "refnn.regularizers": regularizers,
     "refnn.schedules": schedules,
+    "refnn.training": training,
 }
 
 
@@ -32,7 +42,7 @@ class OwnLoss:
 
 
 def twin(value: Any) -> Any:
-    """Return the tftwin counterpart of a network, layer, activation, loss, L2, schedule, optimizer.
+    """Return the tftwin counterpart of a model, or of any part of one.
 
     Numbers, None and a user's own schedule are their own twins. A user's activation or loss has
     one if it says how TensorFlow computes it, in a method ``tensorflow``.

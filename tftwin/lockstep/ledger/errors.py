@@ -1,22 +1,13 @@
-"""The ledger: the worst errors of exp, log, tanh, sigmoid, 1/x that were measured, as data.
-
-``python -m tftwin certify`` measures it. Each entry of ``ledger.json`` is one function, in one
-dtype, by one kernel of one version of a library on one instruction set; with the worst error,
-the input where it occurs (in hexadecimal, exact), and what else was seen
-(``tftwin.lockstep.measure``). An error bound has to hold for whichever kernel computed, and so
-``worst`` is the largest over all entries.
-"""
+"""The entries of the ledger, and the worst error that follows from them for each function."""
 
 import json
 import math
-import warnings
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from tftwin.lockstep.kernels import FUNCTIONS, instruction_set, version
-from tftwin.lockstep.measure import TRUTH, measure, sample
+from tftwin.lockstep.ledger.findings import TRUTH
 
 CAPS = {
     "exp": {"float32": 2.75, "float64": 2.0},
@@ -34,13 +25,9 @@ DERIVATIVE_CAPS = {
 """The same for 1 − y² and y (1 − y): the absolute error, in units of u."""
 
 
-class LedgerWarning(UserWarning):
-    """The ledger does not know this machine, or is too small for it."""
-
-
 def shipped() -> Path:
     """Return where the ledger is kept."""
-    with as_file(files("tftwin.lockstep").joinpath("ledger.json")) as path:
+    with as_file(files("tftwin.lockstep.ledger").joinpath("ledger.json")) as path:
         return path
 
 
@@ -125,12 +112,6 @@ def overflow(function: str, dtype: str) -> float:
 
 
 @cache
-def derivative(function: str, dtype: str) -> float:
-    """Return the worst absolute error of tanh' or sigmoid', computed from y, in units of u."""
-    return max(bound(e, "derivative") for e in _about(function, dtype))
-
-
-@cache
 def underflow(function: str, dtype: str) -> float:
     """Return the worst absolute error of a small result, in units of the least normal number.
 
@@ -150,46 +131,4 @@ def exceeding(candidates: list[dict[str, Any]]) -> list[str]:
                 by = f"{e['library']} {e['kernel']} on {e['instruction_set']}"
                 found = f"{e[what]['error']:.4g} {unit} at {e[what]['at']}"
                 lines.append(f"{name} in {e['dtype']} by {by}: {found} exceeds the cap {cap}")
-    return lines
-
-
-@cache
-def check_machine() -> None:
-    """Look, once in a process, whether the ledger knows this machine's kernels.
-
-    Where it does not, they are sampled (XLA's apart, which take seconds to compile), and a
-    warning tells whether the sample is within the ledger.
-
-    Warns
-    -----
-    LedgerWarning
-    """
-    known = {key(e)[2:] for e in entries()}
-    for kernel in ("numpy", "tensorflow vector", "tensorflow scalar"):
-        library, _, which = kernel.partition(" ")
-        instructions = instruction_set(kernel)
-        if (library, which, version(kernel), instructions) not in known:
-            name = f"{kernel} {version(kernel)} on {instructions}"
-            for message in _sampled(kernel, name) or [
-                f"the ledger does not know {name}; a sample of its errors is within the ledger"
-            ]:
-                warnings.warn(f"{message}: run python -m tftwin certify", LedgerWarning, 3)
-
-
-def _sampled(kernel: str, name: str, size: int = 2**13) -> list[str]:
-    """Return a line for each function of which a sample is worse than the ledger."""
-    lines = []
-    for dtype in ("float32", "float64"):
-        try:
-            magnitudes = sample(dtype, 256 if "scalar" in kernel else size, 0)
-            for function in FUNCTIONS:
-                found = measure(function, magnitudes, [kernel])[kernel].worst
-                if found.error > worst(function, dtype):
-                    lines.append(
-                        f"{function} in {dtype} by {name} errs by {found.error:.4g} ulp at "
-                        f"{found.at}, the ledger allows {worst(function, dtype):.4g}, and so "
-                        "the bounds of lockstep are too tight here"
-                    )
-        except TypeError:  # no long double to measure float64 with
-            continue
     return lines

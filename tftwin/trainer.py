@@ -1,0 +1,135 @@
+"""Variables and compiled steps: what TensorFlow needs and NumPy does not.
+
+A ``Trainer`` keeps θ and the slots in variables, and computes a step in one of three ways:
+"eager", "function" (``tf.function``) or "xla" (``tf.function(jit_compile=True)``). Every step
+computes and returns everything that a refnn step returns, so that whether somebody looks at it
+changes no bit of it. ``run`` repeats steps inside the graph, where a step costs an eighth.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from refnn.state import Gradients, State, Step
+from refnn.typing import Array
+from tftwin.schedules import rate_at
+from tftwin.tensorflow import tf
+from tftwin.training import Model, as_arrays, differentiate
+from tftwin.typing import Tensor, Variable
+
+Mode: TypeAlias = Literal["eager", "function", "xla"]
+MODES = ("eager", "function", "xla")
+
+
+def compiled(function: Any, mode: Mode) -> Any:
+    """Return a function of tensors as this mode computes it."""
+    if mode not in MODES:
+        raise ValueError(f"mode = {mode!r}; expected 'eager', 'function' or 'xla'")
+    return function if mode == "eager" else tf.function(function, jit_compile=mode == "xla")
+
+
+class Trainer:
+    """θ and slots as variables, and the step on them.
+
+    Parameters
+    ----------
+    model : Model
+        Of tftwin; ``tftwin.twin(model)`` makes it from refnn's.
+    state : State
+        Where to begin; its dtype is the dtype of everything.
+    mode : {"function", "eager", "xla"}
+        How a step is computed.
+    """
+
+    def __init__(self, model: Model, state: State, mode: Mode = "function") -> None:
+        if state.theta.dtype not in (np.float32, np.float64):
+            raise TypeError(
+                f"theta has dtype {state.theta.dtype}; TensorFlow has float32 and float64"
+            )
+        self.model, self.dtype = model, state.theta.dtype
+        self.theta = [[tf.Variable(w) for w in part] for part in model.network.tensors(state.theta)]
+        self.variables = [w for part in self.theta for w in part]
+        self.slots = [
+            tuple(tf.Variable(tf.zeros_like(w)) for _ in model.optimizer.slot_names)
+            for w in self.variables
+        ]
+        self._compute = compiled(self._step, mode)
+        self._loop = self._repeat if mode == "eager" else tf.function(self._repeat)
+        self.load(state)
+
+    def load(self, state: State) -> None:
+        """Take over θ and the slots."""
+        self._assign(self.variables, state.theta)
+        for i, slot in enumerate(state.slots):
+            self._assign([slots[i] for slots in self.slots], slot)
+        self.step_count = state.step
+
+    def _assign(self, variables: Sequence[Variable], vector: Array) -> None:
+        start = 0
+        for variable in variables:
+            stop = start + variable.shape.num_elements()
+            variable.assign(vector[start:stop].reshape(variable.shape))
+            start = stop
+
+    def state(self) -> State:
+        """Return θ and the slots as they are now, as NumPy arrays."""
+        slots = zip(*self.slots, strict=True) if self.model.optimizer.slot_names else ()
+        return State(_flat(self.variables), tuple(map(_flat, slots)), self.step_count)
+
+    def step(self, x: Array, y: Array) -> Step:
+        """Make one update, and return everything that it computed as NumPy arrays."""
+        rate = rate_at(self.model.optimizer.learning_rate, self.step_count)
+        scalars = [tf.constant(column[0]) for column in self._scalars(1)]
+        found = as_arrays(self._compute(tf.constant(x), tf.constant(y), *scalars))
+        self.step_count += 1
+        return Step(*found._replace(outputs=[x, *found.outputs[1:]]), rate, self.state())
+
+    def _step(self, x: Tensor, y: Tensor, *scalars: Tensor) -> Gradients:
+        found = differentiate(self.model, self.theta, x, y)
+        for w, g, slots in zip(self.variables, found.gradients, self.slots, strict=True):
+            self.model.optimizer.rule(w, g, slots, *scalars)
+        return found
+
+    def _scalars(self, count: int) -> list[Array]:
+        """Return what the rule takes besides tensors, one entry a step: rate and corrections."""
+        rule, steps = self.model.optimizer, range(self.step_count, self.step_count + count)
+        floats = [(rate_at(rule.learning_rate, s), *rule.corrections(s + 1)) for s in steps]
+        return [np.array(column, self.dtype) for column in zip(*floats, strict=True)]
+
+    def run(self, x: Array, y: Array, rows: Sequence[Array]) -> Array:
+        """Make one update for each batch, inside the graph, and return the losses.
+
+        Parameters
+        ----------
+        x, y : Array
+            The whole data set.
+        rows : sequence of int Array
+            The rows of each batch.
+        """
+        losses = self._loop(
+            tf.constant(x),
+            tf.constant(y),
+            tf.constant(np.concatenate(rows)),
+            tf.constant([0, *accumulate(map(len, rows))]),
+            *map(tf.constant, self._scalars(len(rows))),
+        )
+        self.step_count += len(rows)
+        values: Array = losses.numpy()
+        return values
+
+    def _repeat(
+        self, x: Tensor, y: Tensor, rows: Tensor, stops: Tensor, *scalars: Tensor
+    ) -> Tensor:
+        count = tf.shape(stops)[0] - 1
+        losses = tf.TensorArray(x.dtype, size=count)
+        for i in tf.range(count):
+            batch = rows[stops[i] : stops[i + 1]]
+            step = self._compute(tf.gather(x, batch), tf.gather(y, batch), *[s[i] for s in scalars])
+            losses = losses.write(i, step.loss)
+        return losses.stack()
+
+
+def _flat(variables: Sequence[Variable]) -> Array:
+    return np.concatenate([variable.numpy().reshape(-1) for variable in variables])
