@@ -55,17 +55,18 @@ def check_model(model: Any) -> None:
 
 def check_batch(network: Network, theta: Array, x: Array, y: Array) -> None:
     """Refuse θ, x and y that do not fit the network or each other, in shape or in dtype."""
-    if not (
+    if (
         type(theta) is type(x) is type(y) is np.ndarray
+        and x.dtype == (dtype := theta.dtype) == y.dtype
+        and dtype in checks.FLOATS
         and theta.shape == (network.size,)
         and x.shape[1:] == (network.inputs,)
-        and y.shape == (len(x), network.outputs)
-        and x.dtype == theta.dtype == y.dtype
-        and theta.dtype in checks.FLOATS
-        and len(x) > 0
+        and y.shape == (n := len(x), network.outputs)
+        and n > 0
     ):
-        check_inputs(network, theta, x)
-        checks.array("y", y, (len(x), network.outputs), theta.dtype)
+        return
+    check_inputs(network, theta, x)
+    checks.array("y", y, (len(x), network.outputs), theta.dtype)
 
 
 def check_inputs(network: Network, theta: Array, x: Array) -> None:
@@ -84,20 +85,19 @@ def check_state(model: "Model", state: State) -> None:
             f"state is a {type(state).__name__}; expected model.initial_state(rng), or a "
             "refnn.State"
         )
+    if not _fits(state, model.network.size, len(model.optimizer.slot_names)):
+        _check_state_slowly(model, state)
+
+
+def _fits(state: State, size: int, slot_count: int) -> bool:
     theta, slots, step = state
-    names = model.optimizer.slot_names
-    if type(slots) is tuple and len(slots) == len(names) and type(step) is int and step >= 0:
-        for slot in slots:
-            if (
-                type(slot) is not np.ndarray
-                or slot.shape != theta.shape
-                or slot.dtype != theta.dtype
-            ):
-                break
-        else:
-            if type(theta) is np.ndarray and theta.shape == (model.network.size,):
-                return
-    _check_state_slowly(model, state)
+    if type(theta) is not np.ndarray or type(slots) is not tuple or type(step) is not int:
+        return False
+    shape, dtype = theta.shape, theta.dtype
+    for slot in slots:
+        if type(slot) is not np.ndarray or slot.shape != shape or slot.dtype != dtype:
+            return False
+    return shape == (size,) and len(slots) == slot_count and step >= 0
 
 
 def _check_state_slowly(model: "Model", state: State) -> None:
