@@ -1,7 +1,7 @@
 """Measure the ledger: over every float32 there is, and over samples and hard cases of float64.
 
-A slab of inputs that is done (``tasks``) is a line in a file of the state folder. A run that was
-stopped so goes on where it was.
+A slab of inputs that is done (``tasks``) is a line in a file of the state folder, so that a run
+that was stopped goes on where it was.
 """
 
 import json
@@ -48,7 +48,7 @@ def special_values(function: str, dtype: str, kernel: str) -> dict[str, str]:
 
 
 def start_worker(tensorflow: bool = True) -> None:
-    """Prepare a worker: it ends with its parent, and has one thread, as the others beside it."""
+    """Prepare a worker: it ends with its parent, and has one thread, for each core has a worker."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

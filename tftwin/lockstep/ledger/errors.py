@@ -107,7 +107,7 @@ def worst(function: str, dtype: str) -> float:
 
 @cache
 def overflow(function: str, dtype: str) -> float:
-    """Return the same where the result is in the last binade below infinity."""
+    """Return the worst error in ulp of a result in the last binade below infinity."""
     return max(bound(e, "overflow") for e in _about(function, dtype))
 
 

@@ -43,7 +43,7 @@ class Function:
     least, greatest : float
         The closed range.
     low : float
-        Below so many smallest normal numbers a result is judged by its absolute error.
+        A result below ``low`` smallest normal numbers is judged by its absolute error.
     """
 
     formula: Callable[[Array], Array]

@@ -5,16 +5,17 @@ The error of a result y, where f(x) is the exact value, in units of the last pla
     |y − f(x)| / ulp(f(x)),   ulp(t) = 2^⌊log₂ |t|⌋ · 2u
 
 f(x) is the same formula at the next precision: float64 for float32, an 80-bit long double for
-float64. Its own error is below 6 ulp of that precision (``TRUTH``). Its conventions:
+float64. The error of this formula is below 6 ulp of that precision (``TRUTH``). Conventions:
 
 - An infinite result counts as the power of two above the largest number. Where |f(x)| is in the
-  last binade below that, or beyond, the error is told apart (``overflow``): the exponential that
+  last binade below that, or beyond, the error is kept apart (``overflow``): the exponential that
   XLA compiles errs more there.
-- Where |f(x)| is below the smallest normal number, the error is told apart, in units of that
-  number (``underflow``): a result may be flushed to zero. For 1/x, below 2²³ of them, because
-  there TensorFlow's Newton step r + r (1 − x r) loses its second term to the flush.
-- A subnormal input that is taken for 0 is counted (``flushed``), any other told apart
-  (``subnormal``): glibc's logf gives ln 2⁻¹⁵⁰ for all of them where TensorFlow calls it.
+- Where |f(x)| is below the smallest normal number, the error is kept apart, in units of that
+  number (``underflow``): a result may be flushed to zero. For 1/x the limit is 2²³ of them, because
+  below it TensorFlow's Newton step r + r (1 − x r) loses its second term to the flush.
+- A subnormal input that is taken for 0 is counted (``flushed``). The error at any other subnormal
+  input is kept apart (``subnormal``): glibc's logf gives ln 2⁻¹⁵⁰ for all of them where TensorFlow
+  calls it.
 """
 
 from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ def add(value: Any, a: Bounded, b: Bounded) -> Array:
 
 
 def least_of_sum(a: Bounded, b: Bounded) -> float:
-    """No a' + b' is below the sum of what no a' and no b' is below, rounded once."""
+    """a' + b' ≥ least a + least b, less the rounding."""
     return (a.least + b.least) * (1 - 4 * a.unit)
 
 

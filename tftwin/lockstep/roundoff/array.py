@@ -37,13 +37,13 @@ UFUNCS: dict[Any, Callable[..., Array]] = {
     np.less_equal: choices.compare,
     np.matmul: sums.matmul,
 }
-"""A rule is called with the value and the operands."""
+"""A rule takes the result's value and the operands."""
 
 LEAST: dict[Any, Callable[..., float]] = {
     np.add: arithmetic.least_of_sum,
     np.sqrt: arithmetic.least_of_root,
 }
-"""What no evaluation is below, where that is known."""
+"""Functions of the operands: no evaluation of the result is below this number."""
 
 FUNCTIONS: dict[Any, Callable[..., Array]] = {
     np.sum: sums.sum_,
@@ -57,14 +57,14 @@ FUNCTIONS: dict[Any, Callable[..., Array]] = {
     np.full_like: choices.filled,
     np.empty_like: choices.filled,
 }
-"""A rule is called with the value, the array whose dtype and unit hold, and the arguments."""
+"""A rule takes the result's value, the array that gives dtype and unit, and NumPy's arguments."""
 
 KNOWN = (
     "there are bounds for "
     + ", ".join(f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS))
     + "; write x * x for a square, and np.where for a sign"
 )
-"""What a message names as the remedy."""
+"""The remedy that a refusal names."""
 
 
 class Rounded(Bounded, NDArrayOperatorsMixin):
@@ -104,14 +104,16 @@ class Rounded(Bounded, NDArrayOperatorsMixin):
         return Rounded(view(self.value), view(self.bound), self.unit)
 
     def _call(self, function: Any, *args: Any, **options: Any) -> "Rounded":
-        """Return what a function of the table makes of the arguments."""
+        """Apply a function of the table to the values, and its rule to the arguments."""
         with np.errstate(all="ignore"):
             value = function(*[values(a) for a in args], **options)
             return Rounded(value, FUNCTIONS[function](value, self, *args, **options), self.unit)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        if function not in FUNCTIONS or not options.keys() <= {"axis", "keepdims"}:
-            raise NoBoundError(f"np.{function.__name__} has no derived bound; {KNOWN}")
+        unknown = sorted(options.keys() - {"axis", "keepdims"})
+        if function not in FUNCTIONS or unknown:
+            name = " with ".join((function.__name__, *unknown))
+            raise NoBoundError(f"np.{name} has no derived bound; {KNOWN}")
         return self._call(function, *args, **options)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:

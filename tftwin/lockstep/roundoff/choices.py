@@ -1,4 +1,4 @@
-"""The bounds of what rounds nothing: it compares, chooses among numbers, or moves them."""
+"""The bounds of operations that compare, choose or move numbers: they round nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from tftwin.lockstep.roundoff.rounding import OWN_ROUNDING, largest
 
 
 def compare(value: Any, a: Bounded, b: Bounded) -> Array:
-    """Where it is undecided; decided for every evaluation where |v_a − v_b| > 2 (e_a + e_b)."""
+    """Return where it is undecided: all evaluations agree where |v_a − v_b| > 2 (e_a + e_b)."""
     slack = 2 * (a.bound + b.bound)
     gap = np.abs(a.value.astype(np.float64) - b.value.astype(np.float64))
     undecided: Array = (gap <= slack) & (slack > 0)
@@ -19,7 +19,7 @@ def compare(value: Any, a: Bounded, b: Bounded) -> Array:
 
 
 def select(chosen: Outcome, a: Bounded) -> Array:
-    """A product with a comparison is a or 0: the bound of a, or 0; where undecided, all of a."""
+    """A product with a comparison is a or 0. The bound is that of a, or 0; where undecided, |a|."""
     e = np.where(chosen.value, a.bound, 0)
     return np.where(chosen.undecided, largest(a) * OWN_ROUNDING, e)
 

@@ -1,6 +1,4 @@
-"""The bounds of exp, log, tanh and 1/x: no library rounds them right, and the ledger says by how
-much each may be off.
-"""
+"""The bounds of exp, log, tanh and 1/x: their own error is the worst one in the ledger."""
 
 from typing import Any
 
@@ -43,7 +41,7 @@ def tanh(value: Any, a: Bounded) -> Array:
 
 
 def reciprocal(value: Any, p: Any, unit: float) -> Array:
-    """1/b, of the propagated error p of a quotient.
+    """1/b: ``divide`` gives the propagated error p.
 
     TensorFlow differentiates the logarithm through a reciprocal that it approximates.
     """

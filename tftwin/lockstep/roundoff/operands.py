@@ -54,7 +54,7 @@ def plain(a: Any) -> Any:
 
 
 def values(a: Any) -> Any:
-    """Return the same of an argument that may be a list of arrays."""
+    """Return the same of an argument that may also be a list of arrays."""
     return tuple(map(plain, a)) if isinstance(a, (list, tuple)) else plain(a)
 
 

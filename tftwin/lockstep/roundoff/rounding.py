@@ -8,7 +8,7 @@ from refnn.typing import Array
 from tftwin.lockstep.roundoff.operands import Bounded
 
 OWN_ROUNDING = 1 + 2.0**-44
-"""A bound is itself computed in float64, by fewer than 2⁸ roundings of 2⁻⁵³ and its sums' own."""
+"""A bound is itself computed in float64: fewer than 2⁸ roundings of 2⁻⁵³. Sums allow for more."""
 
 
 def largest(a: Bounded) -> Array:
