@@ -74,9 +74,16 @@ def explain(
                 for a, b, c in zip(*records, strict=True)
             }
     refnn = _on_refnn(model, wide)
+    ruled = _rule_entries(model, bounds_of_rule(model, state, gradient))
+    roundings = [e._replace(array=bound_of(e.array)) for e in ruled]
 
     def quotient(d: Divergence) -> float | None:
         return difference_quotient(model, wide, d) if d.stage == "gradient" else None
+
+    def bound(d: Divergence) -> float:
+        """How far a side may be from its exact value: of the rule alone, all of its roundings."""
+        own = _find(roundings, d)
+        return d.allowed / 2 if own is None else own
 
     def apart_in_float32(d: Divergence) -> bool | None:
         return None if apart is None else bool(np.asarray(apart[d.stage, d.name])[d.index])
@@ -87,7 +94,7 @@ def explain(
         else replace(
             d,
             explanation=_explanation(
-                d, _find(refnn, d), _find(tftwin, d), apart_in_float32(d), quotient(d)
+                d, bound(d), _find(refnn, d), _find(tftwin, d), apart_in_float32(d), quotient(d)
             ),
         )
         for d in divergences[:EXPLAINED]
@@ -112,8 +119,12 @@ def _bounds(model: Model, inputs: _Inputs) -> list[Entry]:
 
 
 def _entries(model: Model, step: Step, ruled: State) -> list[Entry]:
-    network, names = model.network, model.optimizer.slot_names
-    return record(network, names, step) + state_entries(network, names, ruled, *RULE)
+    names = model.optimizer.slot_names
+    return record(model.network, names, step) + _rule_entries(model, ruled)
+
+
+def _rule_entries(model: Model, ruled: State) -> list[Entry]:
+    return state_entries(model.network, model.optimizer.slot_names, ruled, *RULE)
 
 
 def _find(entries: list[Entry] | None, d: Divergence) -> float | None:
@@ -151,12 +162,12 @@ def difference_quotient(model: Model, inputs: _Inputs, d: Divergence) -> float:
 
 def _explanation(
     d: Divergence,
+    bound: float,
     refnn: float | None,
     tftwin: float | None,
     apart_in_float32: bool | None,
     quotient: float | None,
 ) -> str:
-    bound = d.allowed / 2
     text = f"at higher precision refnn has {refnn!r}"
     broken = []
     if refnn is None or not abs(d.refnn - refnn) <= bound:
