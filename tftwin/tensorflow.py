@@ -11,23 +11,22 @@ from contextlib import contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back what TensorFlow's C++ writes to standard error while it loads.
 
-    No environment variable silences its notes on oneDNN and CUDA. If the block fails, everything
-    held back is written.
+    No environment variable silences all its notes on oneDNN and CUDA. If the block fails, they are
+    written; a Ctrl-C during it writes nothing.
     """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
-        failed = True
         try:
             yield
-            failed = False
+        except Exception:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-            if failed:
-                notes.seek(0)
-                sys.stderr.write(notes.read().decode(errors="replace"))
 
 
 try:
