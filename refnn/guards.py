@@ -4,7 +4,7 @@ Each guard first takes a fast look, which costs less than a microsecond. Only wh
 something unusual do the slower checks follow, which say what is wrong.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,11 +14,11 @@ from refnn.network import Network
 from refnn.state import State
 from refnn.typing import Array
 
-if TYPE_CHECKING:
-    from refnn.training import Model
+AnyModel: TypeAlias = Any
+"""A ``Model`` of refnn or of tftwin: network, loss, optimizer, regularizer."""
 
 
-def check_parts(model: "Model") -> None:
+def check_parts(model: AnyModel) -> None:
     """Refuse what is no network, loss, optimizer or regularizer, such as a name or a class."""
     if not isinstance(model.network, Network):
         raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
@@ -45,7 +45,7 @@ def _check_halves(loss: Loss) -> None:
                 )
 
 
-def check_model(model: Any) -> None:
+def check_model(model: AnyModel) -> None:
     """Refuse what is no model."""
     if not hasattr(model, "network") or isinstance(model, type):
         raise TypeError(
@@ -78,7 +78,7 @@ def check_inputs(network: Network, theta: Array, x: Array) -> None:
         raise ValueError(f"x has shape {x.shape}; expected at least one row")
 
 
-def check_state(model: "Model", state: State) -> None:
+def check_state(model: AnyModel, state: State) -> None:
     """Refuse a state of another network or another optimizer."""
     if not isinstance(state, State):
         raise TypeError(
@@ -100,7 +100,7 @@ def _fits(state: State, size: int, slot_count: int) -> bool:
     return shape == (size,) and len(slots) == slot_count and step >= 0
 
 
-def _check_state_slowly(model: "Model", state: State) -> None:
+def _check_state_slowly(model: AnyModel, state: State) -> None:
     names = model.optimizer.slot_names
     checks.array("theta", state.theta, (model.network.size,))
     checks.floating("theta", state.theta)
@@ -117,7 +117,7 @@ def _check_state_slowly(model: "Model", state: State) -> None:
 
 
 def check_run(
-    model: "Model", state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
+    model: AnyModel, state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
 ) -> None:
     """Refuse what does not fit together, and a state or data that are not finite."""
     check_model(model)
@@ -136,7 +136,7 @@ def check_run(
         raise type(error)(f"validation: {error}") from None
 
 
-def check_data(model: "Model", theta: Array, x: Array, y: Array) -> None:
+def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
     """Refuse data that do not fit, are not finite, or hold targets that the loss does not take."""
     check_batch(model.network, theta, x, y)
     checks.finite("x", x)
