@@ -1,7 +1,7 @@
-"""Do model, state, x and y fit each other? The formulas check nothing; these guards stand in front.
+"""Do model, state, x and y fit each other? Guards check this before the formulas run.
 
-Each guard first takes a fast look, which costs less than a microsecond. Only where that finds
-something unusual do the slower checks follow, which say what is wrong.
+``check_batch`` and ``check_state`` run before every step. They first take a fast look, which costs
+less than a microsecond. If it finds something unusual, slower checks follow and say what is wrong.
 """
 
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ AnyModel: TypeAlias = Any
 
 
 def check_parts(model: AnyModel) -> None:
-    """Refuse what is no network, loss, optimizer or regularizer, such as a name or a class."""
+    """Refuse parts that are not a network, loss, optimizer, regularizer: a name or a class, say."""
     if not isinstance(model.network, Network):
         raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
     loss, optimizer = model.loss, model.optimizer
@@ -33,7 +33,7 @@ def check_parts(model: AnyModel) -> None:
 
 
 def _check_halves(loss: Loss) -> None:
-    """Refuse a subclass that overrides a half of ``value_and_gradient``, which alone is asked."""
+    """Refuse a subclass that overrides one half of ``value_and_gradient``: nobody would call it."""
     for kind in type(loss).__mro__:
         if "value_and_gradient" in vars(kind):
             return
@@ -46,7 +46,7 @@ def _check_halves(loss: Loss) -> None:
 
 
 def check_model(model: AnyModel) -> None:
-    """Refuse what is no model."""
+    """Refuse anything but a model."""
     if not hasattr(model, "network") or isinstance(model, type):
         raise TypeError(
             f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
@@ -119,7 +119,7 @@ def _check_state_slowly(model: AnyModel, state: State) -> None:
 def check_run(
     model: AnyModel, state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
 ) -> None:
-    """Refuse what does not fit together, and a state or data that are not finite."""
+    """Refuse arguments that do not fit each other, and a state or data that are not finite."""
     check_model(model)
     check_state(model, state)
     check_data(model, state.theta, x, y)
@@ -137,7 +137,7 @@ def check_run(
 
 
 def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
-    """Refuse data that do not fit, are not finite, or hold targets that the loss does not take."""
+    """Refuse data that do not fit, are not finite, or have targets that the loss does not take."""
     check_batch(model.network, theta, x, y)
     checks.finite("x", x)
     checks.finite("y", y)
@@ -145,15 +145,15 @@ def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
 
 
 def check_targets(loss: Loss, y_true: Array) -> None:
-    """Refuse targets that are no distributions, where the loss takes distributions.
+    """Refuse targets (N, K) that are not distributions, if the loss takes distributions.
 
-    A row must be non-negative with sum 1, up to the 2 K roundings with which a row of K labels
-    may have been normalised and is summed here.
+    Each row must be non-negative with sum 1. The sum may be off by 2 K roundings, which happen when
+    a row of K labels is normalised, and when it is summed here.
 
     Raises
     ------
     ValueError
-        With the number of the first row that is none.
+        With the number of the first row that is not a distribution.
     """
     if not getattr(loss, "takes_distributions", False):
         return
