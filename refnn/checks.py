@@ -6,6 +6,7 @@ the field that holds it: ``beta: Share = 0.9`` in a class that inherits ``Checke
 
 import math
 import numbers
+import reprlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from inspect import get_annotations
@@ -14,6 +15,17 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 
 from refnn.typing import Array
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxother = _BRIEF.maxstring = 90
+_BRIEF.maxlong = 40
+
+
+def short(value: Any) -> str:
+    """Return the repr of a value for a message: one line of at most about a hundred letters."""
+    text = " ".join(_BRIEF.repr(value).split())
+    return text if len(text) <= 120 else f"{text[:90]}…{text[-20:]}"
+
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.longdouble))
 

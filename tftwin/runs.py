@@ -3,7 +3,8 @@
 import numpy as np
 
 from refnn.datasets import batches
-from refnn.runs.checkpoints import Checkpoint, describe_data, describe_model
+from refnn.runs.checkpoints import Checkpoint
+from refnn.runs.description import describe_data, describe_model
 from refnn.runs.history import History, NonFiniteError
 from refnn.runs.interrupts import Pause
 from refnn.runs.loop import Callback, Epoch, check_plan, repeat

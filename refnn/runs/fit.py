@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from refnn import checks, guards
-from refnn.runs.checkpoints import (
-    Checkpoint,
+from refnn.runs.checkpoints import Checkpoint, load_run
+from refnn.runs.description import (
+    check_rates,
     check_same,
+    describe_computed,
     describe_data,
     describe_model,
-    load_run,
 )
 from refnn.runs.diagnosis import non_finite
 from refnn.runs.history import History
@@ -76,6 +78,16 @@ def fit(
     Interrupted
         After the step in which Ctrl-C was pressed, which is a KeyboardInterrupt that carries the
         state. A second Ctrl-C acts at once.
+    SaveError
+        If a checkpoint cannot be written, which is an OSError that carries the state.
+    FileExistsError
+        If there is a file already where the checkpoint goes, and it may not be overwritten.
+
+    Notes
+    -----
+    Whatever ends a run that has begun, also an error of the callback or of a loss of your own,
+    has the last state in ``.state`` and the whole epochs in ``.history``, unless its class takes
+    no attributes or has these already. If the checkpoint could not be saved then, a note says so.
     """
     plan = check_plan(
         model,
@@ -91,7 +103,10 @@ def fit(
         history=history,
     )
     keep_freed_memory()
-    description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+    description = {}
+    if checkpoint is not None:
+        description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+        description |= describe_computed(model, y)
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
@@ -143,7 +158,8 @@ def resume(
         If there is no such file.
     ValueError
         If it is no checkpoint, or of a run with another model, batch size or other data; the
-        message names the first that differs.
+        message names the first that differs. What has no repr of its own is compared by what it
+        computes.
     """
     if not isinstance(checkpoint, Checkpoint):
         raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
@@ -152,6 +168,8 @@ def resume(
     check_same(checkpoint.path, run.description, describe_model(model, batch_size))
     guards.check_run(model, run.state, x, y, validation)
     check_same(checkpoint.path, run.description, describe_data(x, y, validation))
+    check_same(checkpoint.path, run.description, describe_computed(model, y))
+    check_rates(checkpoint.path, model, run.state, run.history, -(-len(x) // batch_size))
     return fit(
         model,
         run.state,
@@ -162,7 +180,7 @@ def resume(
         rng=run.rng(),
         validation=validation,
         callback=callback,
-        checkpoint=checkpoint,
+        checkpoint=replace(checkpoint, overwrite=True),
         history=run.history,
         progress=progress,
     )
