@@ -98,10 +98,25 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def same_shape(y_true: Array, y_pred: Array) -> None:
-    """Refuse targets that NumPy would broadcast against the predictions; both are (N, K)."""
+    """Refuse targets that NumPy would broadcast against the predictions; both are (N, K).
+
+    Whole numbers are refused too: uint8 0 − 255 is 1.
+    """
+    try:
+        dtype, (_, _) = y_true.dtype, y_true.shape
+        if dtype is y_pred.dtype and y_true.shape == y_pred.shape and dtype.kind == "f":
+            return
+    except (AttributeError, TypeError, ValueError):
+        pass
     one, other = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
     if one != other or one is None or len(one) != 2:
         raise ValueError(f"y_true has shape {one} and y_pred {other}; expected (N, K) for both")
+    for name, dtype in (("y_true", y_true.dtype), ("y_pred", y_pred.dtype)):
+        if dtype.kind in "biu":
+            raise TypeError(
+                f"{name} has dtype {dtype}, whose differences wrap; expected float32 or float64: "
+                f"convert it with {name}.astype(np.float32)"
+            )
 
 
 def provides(name: str, value: Any, example: str, *attributes: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refnn import checks, guards
 from refnn.state import Evaluation, Gradients, State, Step
 from refnn.typing import Array
 from tftwin.losses import Loss
@@ -52,6 +53,8 @@ def differentiate(
 
 def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     """Return the loss of a batch, and its gradient, computed eagerly."""
+    guards.check_model(model)
+    guards.check_batch(model.network, theta, x, y)
     found = differentiate(model, model.network.tensors(theta), tf.constant(x), tf.constant(y))
     return as_arrays(found)
 
@@ -64,6 +67,8 @@ def as_arrays(found: Gradients) -> Gradients:
 
 def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     """Make one update, eagerly; the state before it is not changed."""
+    guards.check_model(model)
+    guards.check_state(model, state)
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)
@@ -81,14 +86,20 @@ def objective(model: Model, theta: Array, x: Array, y: Array) -> Tensor:
 
 def predict(model: Model, state: State | Array, x: Array) -> Array:
     """Return the network's output, (N, outputs), of a state or of a θ."""
+    guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
+    guards.check_inputs(model.network, theta, x)
     outputs = model.network.forward(model.network.tensors(theta), tf.constant(x))
     return outputs[-1].numpy()
 
 
 def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluation:
     """Return the data loss and the accuracy over all rows at once, of a state or of a θ."""
-    y_pred = predict(model, state, x)
+    guards.check_model(model)
+    theta = state.theta if isinstance(state, State) else state
+    guards.check_data(model, theta, x, y)
+    checks.finite("theta", theta)
+    y_pred = predict(model, theta, x)
     value = model.loss.value(tf.constant(y), tf.constant(y_pred))
     return Evaluation(float(value), accuracy(y, y_pred))
 

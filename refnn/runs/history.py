@@ -1,6 +1,7 @@
 """What a run leaves behind: its history, and the three ways in which it may end early."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,3 +122,12 @@ class SaveError(Ended, OSError):
     def __reduce__(self) -> tuple[Any, ...]:
         make, kind, attributes = super().__reduce__()
         return make, kind, attributes | {"errno": self.errno}
+
+
+def attach(error: BaseException, state: State, history: History) -> None:
+    """Give an error the work that was done, if it has none yet and takes attributes."""
+    columns = (history.loss, history.learning_rate, history.seconds)
+    with suppress(Exception):
+        if not (hasattr(error, "state") or hasattr(error, "history")):
+            whole = history.first(min(map(len, columns)))
+            error.state, error.history = state, whole  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ import math
 import numbers
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -122,35 +121,24 @@ def repeat(
     told = [list(column) for column in vars(history).values()]  # the callback may write into it
     start = time.perf_counter() - max(history.seconds, default=0.0)
     hint = "" if checkpoint is None else f"; refnn.resume continues from {as_path(checkpoint.path)}"
-    latest = state
-
-    def between_steps(state: State, history: History) -> None:
-        nonlocal latest
-        latest = state
+    with interrupts.deferred(hint) as pause, keeping(checkpoint, description) as keep:
         pause(state, history)
-
-    try:
-        with interrupts.deferred(hint) as pause, keeping(checkpoint, description) as keep:
-            between_steps(state, history)
+        keep(state, history, rng)
+        for epoch in track(range(len(history.loss) + 1, plan.epochs + 1), progress):
+            state, losses, learning_rate = one_epoch(state, history, pause)
+            seconds = time.perf_counter() - start
+            entry: list[Any] = [math.fsum(losses) / len(losses), learning_rate, seconds]
+            if held_out is not None:
+                found = held_out(state)
+                _check_validation(found, epoch, state, history)
+                entry += found
+            elif history.validation_loss:
+                entry += NOT_VALIDATED
+            history.add(entry)
+            if callback is not None:
+                History(*told).add(entry)
+                callback(epoch, state, History(*told))
             keep(state, history, rng)
-            for epoch in track(range(len(history.loss) + 1, plan.epochs + 1), progress):
-                state, losses, learning_rate = one_epoch(state, history, between_steps)
-                seconds = time.perf_counter() - start
-                entry: list[Any] = [math.fsum(losses) / len(losses), learning_rate, seconds]
-                if held_out is not None:
-                    found = held_out(state)
-                    _check_validation(found, epoch, state, history)
-                    entry += found
-                elif history.validation_loss:
-                    entry += NOT_VALIDATED
-                history.add(entry)
-                if callback is not None:
-                    History(*told).add(entry)
-                    callback(epoch, state, History(*told))
-                keep(state, history, rng)
-    except BaseException as error:
-        _attach(error, latest, history)
-        raise
     return state, history
 
 
@@ -164,11 +152,3 @@ def _check_validation(found: Evaluation, epoch: int, state: State, history: Hist
             history,
             "validation loss",
         )
-
-
-def _attach(error: BaseException, state: State, history: History) -> None:
-    """Give an error the work that was done, if it has none yet and takes attributes."""
-    whole = history.first(min(map(len, (history.loss, history.learning_rate, history.seconds))))
-    with suppress(Exception):
-        if not (hasattr(error, "state") or hasattr(error, "history")):
-            error.state, error.history = state, whole  # type: ignore[attr-defined]
