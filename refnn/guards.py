@@ -54,15 +54,15 @@ def _check_halves(loss: Loss) -> None:
 def _check_pair(network: Network, loss: Loss) -> None:
     """Refuse a loss that takes logits behind a softmax, or probabilities behind none."""
     functions = [getattr(layer, "function", None) for layer in network.layers]
-    while isinstance(functions[-1], Identity):
+    while type(functions[-1]) is Identity:
         functions.pop()
     last = "a Dense layer" if functions[-1] is None else checks.short(functions[-1])
-    if type(loss) is SoftmaxCrossentropy and isinstance(functions[-1], Softmax):
+    if type(loss) is SoftmaxCrossentropy and type(functions[-1]) is Softmax:
         raise ValueError(
             f"loss: SoftmaxCrossentropy expects logits, and the network ends in {last}; expected "
             "CategoricalCrossentropy(), or no Softmax at the end"
         )
-    plain = functions[-1] is None or isinstance(functions[-1], (Relu, LeakyRelu, Tanh))
+    plain = functions[-1] is None or type(functions[-1]) in (Relu, LeakyRelu, Tanh)
     if type(loss) is CategoricalCrossentropy and plain:
         raise ValueError(
             f"loss: CategoricalCrossentropy expects probabilities, and the network ends in {last}; "

@@ -16,6 +16,7 @@ from refnn.runs.description import (
     describe_model,
 )
 from refnn.runs.diagnosis import non_finite
+from refnn.runs.finite import watch
 from refnn.runs.history import History
 from refnn.runs.interrupts import Pause
 from refnn.runs.loop import Callback, Epoch, check_plan, repeat
@@ -108,13 +109,16 @@ def fit(
         description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
         description |= describe_computed(model, y)
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    start = state
+    with np.errstate(all="ignore"):
+        finite = watch(model, state, x)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
         losses = []
         for x_batch, y_batch in cut(x, y, plan.batch_size, rng):
             step = train_step(model, state, x_batch, y_batch)
-            if not (math.isfinite(step.loss) and _finite(step.state)):
-                raise non_finite(model, state, y_batch, step, history)
+            if not (math.isfinite(step.loss) and finite(step)):
+                raise non_finite(model, start, state, y_batch, step, history)
             state = step.state
             losses.append(float(step.loss))
             pause(state, history)
@@ -204,17 +208,3 @@ def cut(
     for start in range(0, n, batch_size):
         stop = start + batch_size
         yield x[start:stop], y[start:stop]
-
-
-def _finite(state: State) -> bool:
-    """Whether θ is finite, and the last slot, where an overflow shows first.
-
-    A sum of squares is finite only if every element is; where it overflows, each is looked at.
-    """
-    theta = state.theta
-    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):
-        return False
-    if not state.slots:
-        return True
-    last = state.slots[-1]
-    return math.isfinite(last.dot(last)) or bool(np.isfinite(last).all())
