@@ -6,6 +6,7 @@ the field that holds it: ``beta: Share = 0.9`` in a class that inherits ``Checke
 
 import math
 import numbers
+import reprlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from inspect import get_annotations
@@ -14,6 +15,17 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 
 from refnn.typing import Array
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxother = _BRIEF.maxstring = 90
+_BRIEF.maxlong = 40
+
+
+def short(value: Any) -> str:
+    """Return the repr of a value for a message: one line of at most about a hundred letters."""
+    text = " ".join(_BRIEF.repr(value).split())
+    return text if len(text) <= 120 else f"{text[:90]}…{text[-20:]}"
+
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.longdouble))
 
@@ -86,10 +98,25 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def same_shape(y_true: Array, y_pred: Array) -> None:
-    """Refuse shapes that NumPy would broadcast: y_true and y_pred are both (N, K)."""
+    """Refuse targets that NumPy would broadcast against the predictions; both are (N, K).
+
+    Whole numbers are refused too: uint8 0 − 255 is 1.
+    """
+    try:
+        dtype, (_, _) = y_true.dtype, y_true.shape
+        if dtype is y_pred.dtype and y_true.shape == y_pred.shape and dtype.kind == "f":
+            return
+    except (AttributeError, TypeError, ValueError):
+        pass
     one, other = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
     if one != other or one is None or len(one) != 2:
         raise ValueError(f"y_true has shape {one} and y_pred {other}; expected (N, K) for both")
+    for name, dtype in (("y_true", y_true.dtype), ("y_pred", y_pred.dtype)):
+        if dtype.kind in "biu":
+            raise TypeError(
+                f"{name} has dtype {dtype}, whose differences wrap; expected float32 or float64: "
+                f"convert it with {name}.astype(np.float32)"
+            )
 
 
 def provides(name: str, value: Any, example: str, *attributes: str) -> None:

@@ -6,6 +6,7 @@ state can be saved, resumed, or handed to another library. ``refnn.runs.fit`` re
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class Model:
     def __post_init__(self) -> None:
         guards.check_parts(self)
 
+    @cached_property
+    def own_parts(self) -> tuple[int, ...]:
+        """Numbers of the parts that are your own, whose dtypes each step looks at."""
+        return guards.own_parts(self)
+
     def initial_state(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
     ) -> State:
@@ -59,10 +65,15 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
-    network, regularizer = model.network, model.regularizer
+    network, regularizer, own = model.network, model.regularizer, model.own_parts
     outputs = network.forward(theta, x)
     data_loss, dy = value_and_gradient(model.loss, y, outputs[-1])
+    if own:
+        guards.check_own_forward(model, theta, outputs, data_loss)
+        guards.check_own_backward(model, theta, outputs, [dy])
     output_gradients, gradients = network.backward(theta, outputs, dy)
+    if own:
+        guards.check_own_backward(model, theta, outputs, output_gradients)
     penalty: Any = 0.0
     if regularizer is not None:
         penalty = regularizer.value(network.weights(theta))
@@ -84,7 +95,12 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)  # each of them flat
-    return Step(*found, learning_rate, update(model.optimizer, state, gradient, learning_rate))
+    if gradient.dtype is not state.theta.dtype:
+        guards.check_gradients(model, state.theta, found.gradients)
+    after = update(model.optimizer, state, gradient, learning_rate)
+    if 0 in model.own_parts:
+        guards.check_state(model, after)
+    return Step(*found, learning_rate, after)
 
 
 def objective(model: Model, theta: Array, x: Array, y: Array) -> Any:

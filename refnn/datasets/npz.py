@@ -4,14 +4,18 @@ If the process is killed while it writes, the old file stays whole. A file may c
 reading executes nothing that it holds, and checks its sizes before it takes memory.
 """
 
+import errno
+import glob
 import math
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +28,9 @@ from refnn.typing import Array
 
 END = 22
 """Bytes of the record that ends an archive without a comment; NumPy writes no comment."""
+
+HOUR = 3600.0
+"""Seconds. No write lasts so long."""
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
@@ -58,35 +65,60 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
 def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
     """Write an .npz file without pickle; at every instant there is the old file or the new one.
 
-    The bytes go to ``path`` + ".part" in the same folder. They reach the disk before the file gets
-    its name.
+    The bytes go to a file of another name in the same folder, each writer to its own, and reach
+    the disk before it takes the name ``path``. A symbolic link is followed.
 
     Raises
     ------
     OSError
         If the file cannot be written.
     ValueError
-        If it would be too large to be read again.
+        If it would be too large to be read again, or no regular file has that name.
     """
     path = as_path(path)
     if (size := sum(array.nbytes + 2**10 for array in arrays.values())) > LIMIT:
         raise ValueError(f"{path} would have {size} bytes; expected at most {LIMIT}")
-    part = path.with_name(f"{path.name}.part")
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, "a loop of symbolic links", f"{path}")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{path} is no regular file")
+    _remove_left_over(target)
+    part = target.with_name(f"{target.name}.{token_hex(6)}.part")
     try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
+        with part.open("xb") as file:
+            _save(file, arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _save(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Write the archive; of a failed write say what the system said, and not what zipfile did."""
+    try:
+        np.savez(file, **arrays)
+    except ValueError as error:  # "Can't close the ZIP file", after the disk was full
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def _remove_left_over(target: Path) -> None:
+    """Remove what writers of this file left behind that were killed more than an hour ago."""
+    pattern = f"{glob.escape(target.name)}.{12 * '[0-9a-f]'}.part"
+    for part in target.parent.glob(pattern):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > HOUR:
+                part.unlink()
 
 
 def as_path(path: str | PathLike[str]) -> Path:
