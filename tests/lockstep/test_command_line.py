@@ -82,7 +82,7 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path, entries: list[Entry
     text.write_text("no record")
     for arguments, message in (
         ((one, tmp_path / "absent.npz"), "absent.npz"),
-        ((one, text), "text.npz: expected a file written by lockstep"),
+        ((one, text), "text.npz cannot be read (File is not a zip file); expected a file written"),
         ((one, other), "expected the same tensors"),
         ((one,), "OTHER.npz"),
     ):
