@@ -35,7 +35,9 @@ try:
 
         tf.config.set_visible_devices([], "GPU")  # the ledger and the bounds are of CPU kernels
 except ImportError as error:
-    raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
+    raise ImportError(
+        f"tftwin needs TensorFlow ({error}): pip install '.[tf]' in the folder of pyproject.toml"
+    ) from None
 
 # Grappler's remapper fuses matmul, bias and tanh where nobody reads the sum before tanh (float32,
 # oneDNN): a step that nobody looks at would have other bits than one that is recorded.
