@@ -1,7 +1,7 @@
 """The six chapters of the tutorial, in eleven scripts: ``python -m examples``.
 
-Runs each chapter's script, writes the pictures, ``report.html`` and ``report.json``, and ends
-with one table. The exit status is 0 if all numbers agreed.
+This runs each script, and writes the pictures, ``report.html`` and ``report.json``. At the end is
+one table. The exit status is 0 if all numbers agreed.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""An account: what lockstep compared in a chapter, and whether all of it agreed.
+"""An account: the comparisons of a chapter, and whether all of them agreed.
 
 The chapter trains; the account compares. Each report has a label, and the reports of one label
 become one line of the table at the end of the chapter.
@@ -27,7 +27,7 @@ COLUMNS = (
     "TensorFlow",
     "outcome",
 )
-"""What ``cells`` returns; README.md explains each."""
+"""The columns of ``cells``; README.md explains each."""
 
 
 class Account:
@@ -66,8 +66,8 @@ class Account:
     ) -> tuple[Any, Any]:
         """Compute a function of the arrays on both sides, and return both values.
 
-        Where a TensorFlow kernel is no composition of refnn's operations, ``bounded`` is the
-        function made with ``kernel(f)`` in the place of f.
+        If a TensorFlow kernel is not a composition of refnn's operations, ``bounded`` is refnn's
+        function with ``kernel(f)`` in the place of f.
         """
         compared = tftwin.lockstep.compare_functions(refnn, tftwin_, *arrays, bounded=bounded)
         self.add(label, compared.report)
@@ -129,7 +129,7 @@ def cells(report: "Report") -> tuple[str, ...]:
 
 
 def kernel(function: Any, dtype: str = "float32") -> Any:
-    """Return an activation whose bounds are as wide as TensorFlow's kernel of it needs."""
+    """Return an activation with bounds that are as wide as TensorFlow's kernel needs."""
     from tftwin.lockstep.bounds import with_kernel
 
     return with_kernel(function, dtype)

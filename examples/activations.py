@@ -1,10 +1,10 @@
 """Chapter 3: Activations, and what their derivatives do to a network.
 
-On the way back each activation multiplies the gradient by its derivative,
+On the way back each activation multiplies the gradient by its derivative:
 
     sigmoid' = σ (1 − σ) ≤ 0.25        relu' = 1 where x > 0, and 0 elsewhere
 
-so that n sigmoid layers shrink a gradient by 0.25ⁿ or more (times what the weights do): it
+So n sigmoid layers multiply a gradient by at most 0.25ⁿ (the weights multiply it too): it
 vanishes. relu lets it pass where x > 0. But a unit of relu that is 0 for every sample has no
 gradient any more: it is dead. Leaky relu is α x for x ≤ 0: its derivative is never 0, and no unit
 dies.
@@ -163,7 +163,7 @@ page.picture(
 
 # %% Dead relu units: 0 for every sample, before and after training
 def dead_units(network, state, x):
-    """Units of the hidden layers that are 0 for all samples; outputs are x, z, relu(z), z, …"""
+    """Count the hidden units that are 0 for all samples; outputs are x, z, relu(z), z, …"""
     outputs = network.forward(state.theta, x)
     return sum(int(np.sum(np.all(h == 0, axis=0))) for h in outputs[2:-1:2])
 

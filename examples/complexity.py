@@ -1,7 +1,7 @@
 """Chapter 1: How large a network is.
 
 A dense layer y = x W + b with D_in inputs and D_out outputs has D_in · D_out weights and D_out
-biases; a sample passes it in D_in · D_out multiply-adds. The tutorial's 3-4-2 network has
+biases; each sample needs D_in · D_out multiply-adds. The tutorial's 3-4-2 network has
 
     3·4 + 4 + 4·2 + 2 = 26 parameters, and needs 3·4 + 4·2 = 20 multiply-adds.
 

@@ -1,6 +1,6 @@
 """Chapter 4a: cross-entropy, the loss for classes.
 
-The cross-entropy of a guess ŷ, whose numbers are probabilities, is smaller for the better guess:
+The cross-entropy of a guess ŷ, whose numbers are probabilities, is smaller for a better guess:
 
     −Σ y ln ŷ
 
@@ -10,7 +10,7 @@ ways to compute the loss: softmax, then cross-entropy; or both fused into one fo
     ŷ = softmax(z) = exp(z) / Σ exp(z),    −Σ y ln ŷ = Σ y (ln Σ exp(z) − z)
 
 They agree as long as no probability is rounded to 0 or 1. The last table shows a guess that is sure
-and wrong: in two steps it has no gradient, fused it has.
+and wrong: in two steps it has no gradient; the fused formula gives one.
 """
 
 # %% The losses on both sides

@@ -4,7 +4,7 @@ A network underfits if its loss stays high on the points that it learns from. Th
 more features, more parameters, or less λ. It overfits if it knows these points much better than
 points that it has never met. The advice: more data, cleaner data, or more λ.
 
-Each piece of advice is followed once, from several first weights, and the change is counted. The
+Each piece of advice is followed once, from several first weights, and a table shows the change. The
 points are those of chapter 5: 1 inside a circle, 0 outside.
 """
 

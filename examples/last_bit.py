@@ -1,16 +1,16 @@
 """Chapter 6a: the last bit, followed through five optimizers.
 
-Two libraries that compute the same step may differ in the last bit of a number. What becomes of
-that bit? The network, the flowers and the five optimizers are those of chapter 6.
+Two libraries that compute the same step may differ in the last bit of a number. How far does this
+difference grow? The network, the flowers and the five optimizers are those of chapter 6.
 
 RMSProp forgets: as the gradient fades, so does v, and the step g / √v stays large. At the rate 0.1
 it leaps over the minimum again and again, and every leap magnifies the last bit. The free runs of
 two libraries part; so do two runs of refnn that start one bit apart. Yet each step, made by both
 libraries from one state, agrees.
 
-The tutorial's own formula has no ε. Then nothing keeps v a normal number: TensorFlow rounds it to
-0, and divides by it. Where a gradient is exactly 0, as of a feature that is always 0, 0 / 0 ends
-the first step of both libraries.
+The tutorial's own formula has no ε. Then v may become smaller than every normal number: TensorFlow
+rounds it to 0, and divides by it. If a gradient is exactly 0, for example because a feature is
+always 0, the first step of both libraries divides 0 by 0.
 """
 
 # %% The data and the models of chapter 6
@@ -195,7 +195,7 @@ if good < len(pairs) - 1:
     at = int(np.argmin(step.state.slots[0]))
 
     def column(before, step):
-        """Return what the step did to one number of θ."""
+        """Return the numbers of a step that belong to one number of θ."""
         g = np.concatenate(step.gradients, axis=None)
         vectors = before.theta, before.slots[0], g, step.state.slots[0], step.state.theta
         return [f"{vector[at]:.8g}" for vector in vectors]

@@ -6,10 +6,10 @@ One weight w, loss (w + 1)², from w = 5. The minimum is at w = −1. The tutori
 
 A step multiplies the distance w + 1 by 1 − 2 lr. With the tutorial's rate the weight arrives. At a
 constant 0.001 the factor is 0.998, and the weight hardly moves; at a constant 0.999 the factor is
-−0.998, and the weight jumps to and fro. A constant 0.2 arrives too: this loss is the same in every
-step, and near the minimum its gradient vanishes by itself. Decay helps where every step sees other
-samples. Then the gradient of a step is not 0 at the minimum, and only a smaller rate makes the
-steps smaller.
+−0.998, and the weight jumps from side to side. A constant 0.2 arrives too: this loss is the same in
+every step, and near the minimum its gradient vanishes by itself. Decay helps if every step sees
+other samples. Then the gradient of a step is not 0 at the minimum, and only a smaller rate makes
+the steps smaller.
 
 LR_STEP is the number of steps in which the rate falls by the factor r. If it is too small, the
 weight stops before it arrives; if it is too large, the weight still jitters at the end. A staircase

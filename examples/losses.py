@@ -1,6 +1,6 @@
 """Chapter 4: losses, and what a network learns from them.
 
-Yoghurt: predict a day's sales y from two numbers, ŷ = w₁ x₁ + w₂ x₂, where the truth is x₁ + x₂ and
+Yoghurt: predict a day's sales y from two numbers, ŷ = w₁ x₁ + w₂ x₂. The truth is x₁ + x₂ plus
 noise. The mean squared error finds weights near 1:
 
     mean (ŷ − y)²

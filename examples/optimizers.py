@@ -9,10 +9,10 @@ g the gradient of a batch, each rule moves a weight by −lr times
     RMSProp    g / (√v + ε), v = β v + (1 − β) g²
     Adam       m̂ / (√v̂ + ε), m and v as above, m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
 
-Which is the best? The accuracy at the end does not tell, where all of them arrive. So the chapter
-counts how they arrive: the epoch from which on the loss is low and the held-out flowers are known,
-the time of a step, and how often the loss rises. The answer belongs to the learning rate, 0.1 as in
-the tutorial; the last table tries others. Chapter 6a follows the last bit on these five paths.
+Which is the best? All of them arrive, so the accuracy at the end does not tell. The chapter counts
+how they arrive: the epoch from which the loss stays low and the held-out flowers stay right, the
+time of a step, and how often the loss rises. The answer depends on the learning rate, which is 0.1
+as in the tutorial; the last table tries others. Chapter 6a follows the last bit on these paths.
 """
 
 # %% The data: the rows shuffled once, the last thirty held out
@@ -98,7 +98,7 @@ time_of = {
 
 # %% What each reached, and from which epoch on
 def for_good(reached):
-    """Return the epoch from which on something is always true; infinity if it is not at the end."""
+    """Return the epoch from which something stays true; infinity if it is not true at the end."""
     if not reached[-1]:
         return np.inf
     return len(reached) - int(np.argmin(reached[::-1])) + 1 if not reached.all() else 1

@@ -1,6 +1,6 @@
-"""A page: what a chapter says and shows, on the screen and in ``report.html``.
+"""A page: the texts, tables and pictures of a chapter, on the screen and in ``report.html``.
 
-A chapter is a script. It makes a ``Page``, which reads the options, and tells it texts, tables and
+A chapter is a script. It makes a ``Page``, which reads the options, and gives it texts, tables and
 pictures. Heavy packages are imported where they are first used, so that ``--help`` answers at once.
 """
 
@@ -87,7 +87,7 @@ class Page:
         self.blocks.append({"kind": "picture", "file": path.name, "caption": caption})
 
     def write(self, account: dict[str, Any]) -> None:
-        """Write the chapter as JSON: its account of lockstep, and all that it said."""
+        """Write the chapter as JSON: its account of lockstep, its texts, tables and pictures."""
         chapter = {"name": self.name, "title": self.title, **account, "blocks": self.blocks}
         write(self.output / f"{self.name}.json", json.dumps(chapter, indent=1).encode())
 
@@ -120,7 +120,7 @@ def both(axis: Any, x: Any, refnn: Any, tftwin: Any, color: Any = None, label: A
 
 
 def bars(axis: Any, labels: Sequence[str], refnn: Any, tftwin: Any, texts: Any = ()) -> None:
-    """Draw horizontal bars of both libraries, the first label on top; texts stand behind them."""
+    """Draw horizontal bars of both libraries, the first label on top, a text after each bar."""
     places = range(len(labels))
     axis.barh(places, refnn, 0.7, color=REFNN["color"], alpha=0.45, label="refnn")
     axis.barh(places, tftwin, 0.3, color=TFTWIN["color"], label="TensorFlow")
@@ -158,7 +158,7 @@ def track(items: Iterable[Any], description: str) -> Iterator[Any]:
 
 @cache
 def console() -> Any:
-    """Return where all chapters print; a file gets lines of 120 characters."""
+    """Return the console of all chapters; in a file it writes lines of 120 characters."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 120)
@@ -166,7 +166,7 @@ def console() -> Any:
 
 @cache
 def bar_console() -> Any:
-    """Return where progress bars are drawn: standard error."""
+    """Return the console of progress bars: standard error."""
     from rich.console import Console
 
     return Console(stderr=True)

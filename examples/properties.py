@@ -1,7 +1,7 @@
 """Chapter 3a: Four properties of a good activation.
 
-The tutorial asks four things of an activation f. Each is held here against an activation that lacks
-it: the identity, a step, the sine, and the sigmoid.
+The tutorial asks four things of an activation f. For each of them an activation that lacks it shows
+why: the identity, a step, the sine, and the sigmoid.
 
     not linear          with enough hidden units a network can approximate any function
     differentiable      gradient descent needs a derivative that says where to go

@@ -6,10 +6,10 @@ mean squared error. L2 adds a price on the weights, biases excluded:
     loss = mean (ŷ − y)² + λ · ½ Σ w²,    ∂loss/∂W = dW + λ W
 
 Each step then also multiplies every weight by 1 − lr λ. Small weights make a smooth surface. Does
-that help? Points that the network has never met must tell. The chapter asks them twice: in the
+that help? Only points that the network has never met can tell. The chapter asks them twice: in the
 tutorial's own setting, where the 300 points are many and clean; and with 60 of the points, nine of
-them with a wrong label, which a wide network learns too. With λ too large, the weights vanish, and
-the network says the same everywhere.
+them with a wrong label, which a wide network learns too. If λ is too large, the weights vanish, and
+the network gives the same output everywhere.
 """
 
 # %% The points, and 2000 fresh ones, drawn by the same rule, that no network is trained on
@@ -86,12 +86,12 @@ def surfaces(model, states):
 
 
 def lines(surface):
-    """Return the lines where the output is 0.5: there the network changes its mind."""
+    """Return the lines where the output is 0.5: there the predicted class changes."""
     return contour_generator(plane, plane, surface).lines(0.5)
 
 
 def turns(surface):
-    """Return by how many degrees these lines turn in all, to the left or to the right."""
+    """Return the sum of all turns of these lines, left and right, in degrees."""
     degrees = 0.0
     for line in lines(surface):
         x1, x2 = np.diff(np.concatenate([line, line[1:2]]), axis=0).T

@@ -1,15 +1,17 @@
-"""Do model, state, x and y fit each other? The formulas check nothing; these guards stand in front.
+"""Do model, state, x and y fit each other? Guards check this before the formulas run.
 
-Each guard first takes a fast look, which costs less than a microsecond. Only where that finds
-something unusual do the slower checks follow, which say what is wrong.
+``check_batch`` and ``check_state`` run before every step. They first take a fast look, which costs
+less than a microsecond. If it finds something unusual, slower checks follow and say what is wrong.
 """
 
+import numbers
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from refnn import checks
-from refnn.losses import Loss
+from refnn.activations import Identity, LeakyRelu, Relu, Softmax, Tanh
+from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy
 from refnn.network import Network
 from refnn.state import State
 from refnn.typing import Array
@@ -17,9 +19,12 @@ from refnn.typing import Array
 AnyModel: TypeAlias = Any
 """A ``Model`` of refnn or of tftwin: network, loss, optimizer, regularizer."""
 
+AnyNetwork: TypeAlias = Any
+"""A ``Network`` of refnn or of tftwin: inputs, outputs, size."""
+
 
 def check_parts(model: AnyModel) -> None:
-    """Refuse what is no network, loss, optimizer or regularizer, such as a name or a class."""
+    """Refuse parts that are not a network, loss, optimizer, regularizer: a name or a class, say."""
     if not isinstance(model.network, Network):
         raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
     loss, optimizer = model.loss, model.optimizer
@@ -27,13 +32,14 @@ def check_parts(model: AnyModel) -> None:
         checks.provides("loss", loss, "refnn.MeanSquaredError()", "value", "gradient")
     checks.provides("loss", loss, "refnn.MeanSquaredError()")
     _check_halves(loss)
+    _check_pair(model.network, loss)
     checks.provides("optimizer", optimizer, "refnn.SGD()", "rule", "slot_names", "learning_rate")
     if model.regularizer is not None:
         checks.provides("regularizer", model.regularizer, "refnn.L2(0.01)", "value", "gradient")
 
 
 def _check_halves(loss: Loss) -> None:
-    """Refuse a subclass that overrides a half of ``value_and_gradient``, which alone is asked."""
+    """Refuse a subclass that overrides one half of ``value_and_gradient``: nobody would call it."""
     for kind in type(loss).__mro__:
         if "value_and_gradient" in vars(kind):
             return
@@ -45,15 +51,34 @@ def _check_halves(loss: Loss) -> None:
                 )
 
 
+def _check_pair(network: Network, loss: Loss) -> None:
+    """Refuse a loss that takes logits behind a softmax, or probabilities behind none."""
+    functions = [getattr(layer, "function", None) for layer in network.layers]
+    while type(functions[-1]) is Identity:
+        functions.pop()
+    last = "a Dense layer" if functions[-1] is None else checks.short(functions[-1])
+    if type(loss) is SoftmaxCrossentropy and type(functions[-1]) is Softmax:
+        raise ValueError(
+            f"loss: SoftmaxCrossentropy expects logits, and the network ends in {last}; expected "
+            "CategoricalCrossentropy(), or no Softmax at the end"
+        )
+    plain = functions[-1] is None or type(functions[-1]) in (Relu, LeakyRelu, Tanh)
+    if type(loss) is CategoricalCrossentropy and plain:
+        raise ValueError(
+            f"loss: CategoricalCrossentropy expects probabilities, and the network ends in {last}; "
+            "expected SoftmaxCrossentropy(), which takes logits, or a Softmax at the end"
+        )
+
+
 def check_model(model: AnyModel) -> None:
-    """Refuse what is no model."""
+    """Refuse anything but a model."""
     if not hasattr(model, "network") or isinstance(model, type):
         raise TypeError(
             f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
         )
 
 
-def check_batch(network: Network, theta: Array, x: Array, y: Array) -> None:
+def check_batch(network: AnyNetwork, theta: Array, x: Array, y: Array) -> None:
     """Refuse θ, x and y that do not fit the network or each other, in shape or in dtype."""
     if (
         type(theta) is type(x) is type(y) is np.ndarray
@@ -69,7 +94,7 @@ def check_batch(network: Network, theta: Array, x: Array, y: Array) -> None:
     checks.array("y", y, (len(x), network.outputs), theta.dtype)
 
 
-def check_inputs(network: Network, theta: Array, x: Array) -> None:
+def check_inputs(network: AnyNetwork, theta: Array, x: Array) -> None:
     """Refuse θ and x that do not fit the network or each other."""
     checks.array("theta", theta, (network.size,))
     checks.floating("theta", theta)
@@ -119,7 +144,7 @@ def _check_state_slowly(model: AnyModel, state: State) -> None:
 def check_run(
     model: AnyModel, state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
 ) -> None:
-    """Refuse what does not fit together, and a state or data that are not finite."""
+    """Refuse arguments that do not fit each other, and a state or data that are not finite."""
     check_model(model)
     check_state(model, state)
     check_data(model, state.theta, x, y)
@@ -137,7 +162,7 @@ def check_run(
 
 
 def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
-    """Refuse data that do not fit, are not finite, or hold targets that the loss does not take."""
+    """Refuse data that do not fit, are not finite, or have targets that the loss does not take."""
     check_batch(model.network, theta, x, y)
     checks.finite("x", x)
     checks.finite("y", y)
@@ -145,15 +170,15 @@ def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
 
 
 def check_targets(loss: Loss, y_true: Array) -> None:
-    """Refuse targets that are no distributions, where the loss takes distributions.
+    """Refuse targets (N, K) that are not distributions, if the loss takes distributions.
 
-    A row must be non-negative with sum 1, up to the 2 K roundings with which a row of K labels
-    may have been normalised and is summed here.
+    Each row must be non-negative with sum 1. The sum may be off by 2 K roundings, which happen when
+    a row of K labels is normalised, and when it is summed here.
 
     Raises
     ------
     ValueError
-        With the number of the first row that is none.
+        With the number of the first row that is not a distribution.
     """
     if not getattr(loss, "takes_distributions", False):
         return
@@ -166,3 +191,76 @@ def check_targets(loss: Loss, y_true: Array) -> None:
             f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects "
             "each row to be non-negative and to sum to 1, as refnn.datasets.one_hot makes them"
         )
+
+
+# What is the user's own --------------------------------------------------------------------------
+
+
+def own_parts(model: AnyModel) -> tuple[int, ...]:
+    """Return 0 if the rule is the user's own, the numbers of such layers, n + 1 for the loss."""
+    layers = [getattr(layer, "function", None) for layer in model.network.layers]
+    parts = [model.optimizer, *layers, model.loss]
+    homes = ("refnn.", "builtins")
+    return tuple(i for i, part in enumerate(parts) if not type(part).__module__.startswith(homes))
+
+
+def check_own_forward(model: AnyModel, theta: Array, outputs: list[Array], value: Any) -> None:
+    """Refuse an output, and a value of the loss, of another kind than refnn's own are."""
+    last = len(outputs) - 1
+    for i in model.own_parts:
+        if 0 < i <= last:
+            _check_like(f"y{i}", outputs[i], outputs[i - 1].shape, theta.dtype, model, i)
+        elif i > last and not _is_number(value):
+            raise TypeError(
+                f"the value of {type(model.loss).__name__} is {checks.short(value)}; expected one "
+                "real number"
+            )
+
+
+def check_own_backward(
+    model: AnyModel, theta: Array, outputs: list[Array], output_gradients: list[Array]
+) -> None:
+    """Refuse a derivative that has another shape or dtype than what it is the derivative by."""
+    behind = len(outputs) - len(output_gradients)
+    for i in model.own_parts:
+        if i - 1 >= behind:
+            dx = output_gradients[i - 1 - behind]
+            _check_like(f"dy{i - 1}", dx, outputs[i - 1].shape, theta.dtype, model, i)
+
+
+def _check_like(
+    name: str, value: Array, shape: tuple[int, ...], dtype: Any, model: AnyModel, i: int
+) -> None:
+    if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:
+        return
+    layers = model.network.layers
+    if i > len(layers):
+        of = f"the gradient of {type(model.loss).__name__}"
+    else:
+        half = "backward" if name.startswith("d") else "forward"
+        of = f"the {half} of {type(layers[i - 1].function).__name__} (layer {i})"
+    try:
+        checks.array(name, value, shape)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error}: {of} gives it") from None
+    if value.dtype != dtype:
+        raise TypeError(
+            f"{name} has dtype {value.dtype}; expected {dtype}: {of} gives it. Let it compute with "
+            "Python's numbers, which adapt, or end in .astype(y_pred.dtype)"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    if getattr(value, "shape", ()) != ():
+        return False
+    return isinstance(value, numbers.Real) or getattr(value, "dtype", 0) in checks.FLOATS
+
+
+def check_gradients(model: AnyModel, theta: Array, gradients: list[Array]) -> None:
+    """Refuse the gradient of a parameter in another dtype than that of θ."""
+    for p, gradient in zip(model.network.parameters, gradients, strict=True):
+        if gradient.dtype != theta.dtype:
+            raise TypeError(
+                f"d{p.name} has dtype {gradient.dtype}; expected {theta.dtype}: "
+                f"{type(model.regularizer).__name__} gives it"
+            )

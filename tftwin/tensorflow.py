@@ -1,4 +1,4 @@
-"""The one place that imports TensorFlow, so that its absence is said once, and in one line."""
+"""The only place that imports TensorFlow. If it is not installed, one line says so."""
 
 import os
 import sys
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ writes to standard error while it loads.
+    """Hold back the notes that TensorFlow's C++ writes to standard error while it loads.
 
-    No environment variable silences all its notes on oneDNN and CUDA. If the block fails, they are
-    written; a Ctrl-C during it writes nothing.
+    No environment variable silences all its notes on oneDNN and CUDA. If the block fails, the notes
+    are written; a Ctrl-C inside the block writes nothing.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -39,8 +39,8 @@ except ImportError as error:
         f"tftwin needs TensorFlow ({error}): pip install '.[tf]' in the folder of pyproject.toml"
     ) from None
 
-# Grappler's remapper fuses matmul, bias and tanh where nobody reads the sum before tanh (float32,
-# oneDNN): a step that nobody looks at would have other bits than one that is recorded.
+# Grappler's remapper fuses matmul, bias and tanh if nothing reads the sum before tanh (float32,
+# oneDNN). Then a step that is not recorded has other bits than the same step with its record.
 tf.config.optimizer.set_experimental_options({"remapping": False})
 
 __all__ = ["tf"]

@@ -1,11 +1,14 @@
-"""NPZ files: written so that a kill leaves the last whole one, read as if a stranger wrote them.
+"""NPZ files, written and read safely.
 
-Reading executes nothing that a file holds, and takes memory only for what has been found
-harmless.
+If the process is killed while it writes, the old file stays whole. A file may come from a stranger:
+reading executes nothing that it holds, and checks its sizes before it takes memory.
 """
 
+import errno
+import glob
 import math
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,16 +41,16 @@ RATIO = 50
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
-    """Read the arrays x (N, D) and y (N, K) of an NPZ file, as ``np.savez(path, x=x, y=y)`` makes.
+    """Read the arrays x (N, D) and y (N, K) of a file that ``np.savez(path, x=x, y=y)`` wrote.
 
-    Nothing is unpickled, and sizes are checked before memory is taken. Integers and other floats
-    become ``dtype``. The columns are called "0", "1", …; what those of y mean the file cannot
-    say, so ``class_names`` is empty. Labels such as 0, 1, 2 need ``one_hot`` before saving.
+    Nothing is unpickled. Integers and other floats become ``dtype``. The columns of x are called
+    "0", "1", …; ``class_names`` is empty, because the file does not say what the columns of y mean.
+    Labels such as 0, 1, 2 need ``one_hot`` before saving.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
         than 1 GiB or not finite in this dtype, or their numbers of rows differ; or if the file
@@ -68,10 +71,10 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
 
 
 def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
-    """Write an .npz file without pickle; at every instant there is the old one or the new one.
+    """Write an .npz file without pickle; at every instant there is the old file or the new one.
 
-    The bytes go to ``path`` + ".part" in the same folder and reach the disk before the file takes
-    its name.
+    The bytes go to a file of another name in the same folder, each writer to its own, and reach
+    the disk before it takes the name ``path``. A symbolic link is followed.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
     TypeError
         If an array holds Python objects.
     ValueError
-        If it would be too large to be read again.
+        If it would be too large to be read again, or no regular file has that name.
     """
     path = as_path(path)
     for name, array in arrays.items():
@@ -88,18 +91,24 @@ def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
             raise TypeError(f"{name} has dtype {array.dtype}; expected numbers")
     if (size := sum(array.nbytes + 2**10 for array in arrays.values())) > LIMIT:
         raise ValueError(f"{path} would have {size} bytes; expected at most {LIMIT}")
-    part = path.with_name(f"{path.name}.part")
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, "a loop of symbolic links", f"{path}")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{path} is no regular file")
+    _remove_left_over(target)
+    part = target.with_name(f"{target.name}.{token_hex(6)}.part")
     try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
+        with part.open("xb") as file:
+            _save(file, arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
@@ -108,7 +117,7 @@ def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
 
 @contextmanager
 def reading(where: str, expected: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes zipfile, zlib or NumPy raise into one clear error."""
+    """Turn the errors that zipfile, zlib or NumPy raise on a damaged file into one clear error."""
     try:
         yield
     except Exception as error:
@@ -187,7 +196,7 @@ def member(
     least: int = 1,
     dtype: np.dtype[Any] | None = None,
 ) -> Array:
-    """Read one array of numbers, after its header has been found harmless.
+    """Check the header of one array of numbers, then read it.
 
     Parameters
     ----------
@@ -198,14 +207,14 @@ def member(
     axes : tuple of str, or None
         What the lengths are called, one for each axis; None takes any shape.
     least : int
-        The smallest length.
+        The smallest length of an axis.
     dtype : numpy.dtype, optional
-        What the numbers become; by default they stay what they are.
+        The dtype of the result; by default that of the file.
 
     Raises
     ------
     ValueError
-        If it is no such array, or larger than LIMIT, or its header claims what it does not hold.
+        If it is another array, or larger than LIMIT, or its header does not fit its bytes.
     """
     info = members.getinfo(f"{name}.npy")
     if info.file_size > LIMIT:

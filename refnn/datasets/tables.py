@@ -1,7 +1,6 @@
 """Tables: CSV files as people have them.
 
-Reading executes nothing that a file holds, and takes memory only for what has been found
-harmless.
+Reading executes nothing that a file holds, and checks its sizes before it takes memory.
 """
 
 from array import array
@@ -49,8 +48,7 @@ def load_csv(
     path : path
         A UTF-8 file of at most 1 GiB. Blank lines are skipped.
     label : str or int
-        Name of the label's column, which says that the first row is a header; or its position,
-        counted from 0.
+        The name of the label's column (then the first row is a header), or its position, from 0.
     task : "classification" or "regression", optional
         Texts are classes, and numbers with decimals regression targets. Whole numbers can be
         either, classes 0 and 1 or prices, and so it must be said. y is one-hot for classes, which
@@ -80,7 +78,7 @@ def load_csv(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         With the line, and the column's name: if a cell is missing or no number finite in this
         dtype, a row has too few or too many cells, the label's column does not exist, two columns

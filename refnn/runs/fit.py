@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from refnn import checks, guards
-from refnn.runs.checkpoints import (
-    Checkpoint,
+from refnn.runs.checkpoints import Checkpoint, load_run
+from refnn.runs.description import (
+    check_rates,
     check_same,
+    describe_computed,
     describe_data,
     describe_model,
-    load_run,
 )
 from refnn.runs.diagnosis import non_finite
+from refnn.runs.finite import watch
 from refnn.runs.history import History
 from refnn.runs.interrupts import Pause
 from refnn.runs.loop import Callback, Epoch, check_plan, repeat
@@ -45,13 +48,13 @@ def fit(
     model : Model
         What is trained, and how.
     state : State
-        Where to begin: ``model.initial_state(rng)``, or the state of an earlier run.
+        The start: ``model.initial_state(rng)``, or the state of an earlier run.
     x, y : Array, (N, inputs), (N, outputs)
         Training data, of the dtype of ``state.theta``.
     epochs, batch_size : int
-        Passes over the data, in all; rows a batch (the last batch may be shorter).
+        Passes over the data, those of ``history`` included; rows in a batch (or fewer in the last).
     rng : numpy.random.Generator, optional
-        Shuffles the rows anew in each epoch; without it they keep their order.
+        Shuffles the rows again in each epoch; without it they keep their order.
     validation : (x, y), optional
         Held-out data, evaluated after each epoch.
     callback : callable, optional
@@ -59,9 +62,9 @@ def fit(
     checkpoint : Checkpoint, optional
         Where and how often the run is saved, for ``resume``.
     history : History, optional
-        Of the epochs that ``state`` has behind it, if this continues a run; it is not changed.
+        The epochs before ``state``, if this continues a run. It is not changed.
     progress : bool
-        Whether to draw a progress bar, where rich is installed and a terminal is there.
+        Whether to draw a progress bar. It needs a terminal, and rich.
 
     Returns
     -------
@@ -74,8 +77,18 @@ def fit(
     NonFiniteError
         If the loss, a slot or a parameter is no longer finite. It carries the last finite state.
     Interrupted
-        After the step in which Ctrl-C was pressed, which is a KeyboardInterrupt that carries the
+        After the step in which Ctrl-C was pressed. It is a KeyboardInterrupt that carries the
         state. A second Ctrl-C acts at once.
+    SaveError
+        If a checkpoint cannot be written, which is an OSError that carries the state.
+    FileExistsError
+        If there is a file already where the checkpoint goes, and it may not be overwritten.
+
+    Notes
+    -----
+    Whatever ends a run that has begun, also an error of the callback or of a loss of your own,
+    has the last state in ``.state`` and the whole epochs in ``.history``, unless its class takes
+    no attributes or has these already. If the checkpoint could not be saved then, a note says so.
     """
     plan = check_plan(
         model,
@@ -91,15 +104,21 @@ def fit(
         history=history,
     )
     keep_freed_memory()
-    description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+    description = {}
+    if checkpoint is not None:
+        description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+        description |= describe_computed(model, y)
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    start = state
+    with np.errstate(all="ignore"):
+        finite = watch(model, state, x)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
         losses = []
         for x_batch, y_batch in cut(x, y, plan.batch_size, rng):
             step = train_step(model, state, x_batch, y_batch)
-            if not (math.isfinite(step.loss) and _finite(step.state)):
-                raise non_finite(model, state, y_batch, step, history)
+            if not (math.isfinite(step.loss) and finite(step)):
+                raise non_finite(model, start, state, y_batch, step, history)
             state = step.state
             losses.append(float(step.loss))
             pause(state, history)
@@ -133,17 +152,18 @@ def resume(
 ) -> tuple[State, History]:
     """Continue a run that was saved by ``fit(…, checkpoint=checkpoint)``, as if it never stopped.
 
-    State, history (but for the seconds, which are counted on) and the order of the rows are bit
-    for bit those of a run that was not interrupted. The arguments are those of ``fit``, with the
-    checkpoint in the place of the state; ``epochs`` may be another number.
+    The state, the history and the order of the rows are bit for bit those of a run that was not
+    interrupted; only the seconds of the history differ. The arguments are those of ``fit``, with
+    the checkpoint in the place of the state; ``epochs`` may be another number.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If it is no checkpoint, or of a run with another model, batch size or other data; the
-        message names the first that differs.
+        message names the first that differs. What has no repr of its own is compared by what it
+        computes.
     """
     if not isinstance(checkpoint, Checkpoint):
         raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
@@ -152,6 +172,8 @@ def resume(
     check_same(checkpoint.path, run.description, describe_model(model, batch_size))
     guards.check_run(model, run.state, x, y, validation)
     check_same(checkpoint.path, run.description, describe_data(x, y, validation))
+    check_same(checkpoint.path, run.description, describe_computed(model, y))
+    check_rates(checkpoint.path, model, run.state, run.history, -(-len(x) // batch_size))
     return fit(
         model,
         run.state,
@@ -162,7 +184,7 @@ def resume(
         rng=run.rng(),
         validation=validation,
         callback=callback,
-        checkpoint=checkpoint,
+        checkpoint=replace(checkpoint, overwrite=True),
         history=run.history,
         progress=progress,
     )
@@ -173,7 +195,7 @@ def cut(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield the batches of an epoch, in the order of ``batches(len(x), batch_size, rng)``.
 
-    Rows that keep their order are cut, others gathered, about a MiB at a time, and then cut.
+    Rows that keep their order are cut without a copy; others are first gathered, a MiB at a time.
     """
     n = len(x)
     if rng is not None:
@@ -186,17 +208,3 @@ def cut(
     for start in range(0, n, batch_size):
         stop = start + batch_size
         yield x[start:stop], y[start:stop]
-
-
-def _finite(state: State) -> bool:
-    """Whether θ is finite, and the last slot, where an overflow shows first.
-
-    A sum of squares is finite only if every element is; where it overflows, each is looked at.
-    """
-    theta = state.theta
-    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):
-        return False
-    if not state.slots:
-        return True
-    last = state.slots[-1]
-    return math.isfinite(last.dot(last)) or bool(np.isfinite(last).all())

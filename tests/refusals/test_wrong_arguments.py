@@ -25,6 +25,7 @@ from refnn import (
     Relu,
     RMSProp,
     Softmax,
+    SoftmaxCrossentropy,
     State,
     Tanh,
     backpropagate,
@@ -242,7 +243,7 @@ FUNCTIONS = {
     f"{type(loss).__name__}.{method}": (
         partial(called_by_position, getattr(loss, method)), LOSS_GOOD, LOSS)
     for loss in (MeanSquaredError(), refnn.Asymmetric(), CategoricalCrossentropy(),
-                 refnn.SoftmaxCrossentropy())
+                 SoftmaxCrossentropy())
     for method in ("value", "gradient", "per_sample")
 }  # fmt: skip
 # an argument that the message calls by another name
@@ -292,12 +293,11 @@ def test_a_schedule_that_gives_no_rate_is_refused(train, schedule):
 )
 @example(row=5, column=1, wrong=2.0)
 def test_labels_that_are_no_distribution_are_refused(row, column, wrong):
-    network = multilayer([4, 3], Tanh(), Softmax())
     y = np.eye(3, dtype=F32)[np.arange(24) % 3]
     y[row, column] = wrong
     before = bits(y)
-    for loss in (CategoricalCrossentropy(), refnn.SoftmaxCrossentropy()):
-        model = Model(network, loss)
+    for output, loss in ((Softmax(), CategoricalCrossentropy()), (None, SoftmaxCrossentropy())):
+        model = Model(multilayer([4, 3], Tanh(), output), loss)
         state = model.initial_state(np.random.default_rng(1))
         with pytest.raises(ValueError, match=f"^y: row {row} is "):
             fit(model, state, X, y, epochs=1, progress=False)
@@ -324,8 +324,8 @@ def test_every_public_name_was_fed():
     fed = {name.split(".")[0] for name in FUNCTIONS}
     plain = {"Identity", "Relu", "Sigmoid", "Softmax", "Tanh", "He", "Zeros"}  # take nothing
     data = {  # hold what they are given
-        "Evaluation", "Gradients", "History", "Interrupted", "NonFiniteError", "SavedModel",
-        "State", "Step",
+        "Evaluation", "Gradients", "History", "Interrupted", "NonFiniteError", "SaveError",
+        "SavedModel", "State", "Step",
     }  # fmt: skip
     formulas = {"accuracy", "objective", "update"}  # check nothing: who calls them has done so
     assert set(refnn.__all__) - plain - data - formulas <= fed
