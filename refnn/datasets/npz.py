@@ -11,11 +11,12 @@ import os
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from secrets import token_hex
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,9 @@ ROOM = 2**25
 """Bytes that a compressed archive may hold, whatever its own size."""
 RATIO = 50
 """So many times its own size a larger one may hold; images and tables reach 20, bombs 1000."""
+
+HOUR = 3600.0
+"""Seconds. No write lasts so long."""
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
@@ -113,6 +117,25 @@ def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _save(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Write the archive; of a failed write say what the system said, and not what zipfile did."""
+    try:
+        np.savez(file, **arrays)
+    except ValueError as error:  # "Can't close the ZIP file", after the disk was full
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def _remove_left_over(target: Path) -> None:
+    """Remove what writers of this file left behind that were killed more than an hour ago."""
+    pattern = f"{glob.escape(target.name)}.{12 * '[0-9a-f]'}.part"
+    for part in target.parent.glob(pattern):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > HOUR:
+                part.unlink()
 
 
 @contextmanager
