@@ -35,7 +35,9 @@ try:
 
         tf.config.set_visible_devices([], "GPU")  # the ledger and the bounds are of CPU kernels
 except ImportError as error:
-    raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
+    raise ImportError(
+        f"tftwin needs TensorFlow ({error}): pip install '.[tf]' in the folder of pyproject.toml"
+    ) from None
 
 # Grappler's remapper fuses matmul, bias and tanh if nothing reads the sum before tanh (float32,
 # oneDNN). Then a step that is not recorded has other bits than the same step with its record.

@@ -101,5 +101,9 @@ def test_without_tensorflow_refnn_trains_and_tftwin_says_how_to_get_it():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    how = "tftwin needs TensorFlow (No module named 'tensorflow'): pip install 'refnn[tf]'"
+    how = (
+        "tftwin needs TensorFlow (No module named 'tensorflow'): pip install '.[tf]' in the folder "
+        "of pyproject.toml"
+    )
     assert run.stdout.splitlines() == ["True", how, how, how, "False"]
+    assert run.stderr == ""
