@@ -4,15 +4,14 @@
 less than a microsecond. If it finds something unusual, slower checks follow and say what is wrong.
 """
 
-import numbers
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from refnn import checks
 from refnn.activations import Identity, LeakyRelu, Relu, Softmax, Tanh
-from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy, value_and_gradient
-from refnn.network import Network, Parameter
+from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy
+from refnn.network import Network
 from refnn.state import State
 from refnn.typing import Array
 
@@ -110,7 +109,12 @@ def check_state(model: AnyModel, state: State) -> None:
             f"state is a {type(state).__name__}; expected model.initial_state(rng), or a "
             "refnn.State"
         )
-    if not _fits(state, model.network.size, len(model.optimizer.slot_names)):
+    try:
+        size, slot_count = model.network.size, len(model.optimizer.slot_names)
+    except AttributeError:
+        check_model(model)
+        raise
+    if not _fits(state, size, slot_count):
         _check_state_slowly(model, state)
 
 
@@ -191,83 +195,3 @@ def check_targets(loss: Loss, y_true: Array) -> None:
             f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects "
             "each row to be non-negative and to sum to 1, as refnn.datasets.one_hot makes them"
         )
-
-
-# What is the user's own --------------------------------------------------------------------------
-
-
-def own_parts(model: AnyModel) -> tuple[int, ...]:
-    """Return which parts are the user's own.
-
-    0 is the rule, 1 … n are the layers, n + 1 is the loss, n + 2 the regularizer.
-    """
-    layers = [getattr(layer, "function", None) for layer in model.network.layers]
-    parts = [model.optimizer, *layers, model.loss, model.regularizer]
-    homes = ("refnn.", "builtins")
-    return tuple(i for i, part in enumerate(parts) if not type(part).__module__.startswith(homes))
-
-
-def check_own(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
-    """Walk a row or two through the model; refuse what a function of the user's own gives wrongly.
-
-    Each output, value and derivative must be an array of θ's dtype, in the shape that fits.
-    """
-    network, own, dtype = model.network, model.own_parts, theta.dtype
-    outputs = [x]
-    for i, (layer, place) in enumerate(zip(network.layers, network.slices, strict=True), 1):
-        outputs.append(layer.forward(theta[place], outputs[-1]))
-        if i in own:
-            _check_like(f"y{i}", outputs[i], outputs[i - 1].shape, dtype, model, i)
-    n = len(network.layers)
-    value, dy = value_and_gradient(model.loss, y, outputs[-1])
-    if n + 1 in own:
-        if not _is_number(value):
-            raise TypeError(
-                f"the value of {type(model.loss).__name__} is {checks.short(value)}; expected one "
-                "real number"
-            )
-        _check_like(f"dy{n}", dy, outputs[-1].shape, dtype, model, n + 1)
-    for i in range(n, 1, -1):
-        layer, place = network.layers[i - 1], network.slices[i - 1]
-        dy = layer.input_gradient(theta[place], outputs[i - 1], outputs[i], dy)
-        if i in own:
-            _check_like(f"dy{i - 1}", dy, outputs[i - 1].shape, dtype, model, i)
-    if n + 2 in own:
-        for p in network.parameters:
-            if p.is_weight:
-                _check_penalty(model, p, p.of(theta))
-
-
-def _check_penalty(model: AnyModel, p: Parameter, W: Array) -> None:
-    gradient, of = model.regularizer.gradient(W), type(model.regularizer).__name__
-    checks.array(f"the gradient of {of} by {p.name}", gradient, W.shape)
-    if gradient.dtype != W.dtype:
-        raise TypeError(f"d{p.name} has dtype {gradient.dtype}; expected {W.dtype}: {of} gives it")
-
-
-def _check_like(
-    name: str, value: Array, shape: tuple[int, ...], dtype: Any, model: AnyModel, i: int
-) -> None:
-    if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:
-        return
-    layers = model.network.layers
-    if i > len(layers):
-        of = f"the gradient of {type(model.loss).__name__}"
-    else:
-        half = "backward" if name.startswith("d") else "forward"
-        of = f"the {half} of {type(layers[i - 1].function).__name__} (layer {i})"
-    try:
-        checks.array(name, value, shape)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{error}: {of} gives it") from None
-    if value.dtype != dtype:
-        raise TypeError(
-            f"{name} has dtype {value.dtype}; expected {dtype}: {of} gives it. Let it compute with "
-            "Python's numbers, which adapt, or end in .astype(y_pred.dtype)"
-        )
-
-
-def _is_number(value: Any) -> bool:
-    if getattr(value, "shape", ()) != ():
-        return False
-    return isinstance(value, numbers.Real) or getattr(value, "dtype", 0) in checks.FLOATS

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from refnn import checks, guards
+from refnn import checks, guards, own
 from refnn.initializers import Initializer
 from refnn.losses import Loss, value_and_gradient, value_of
 from refnn.network import Network
@@ -40,9 +40,14 @@ class Model:
         guards.check_parts(self)
 
     @cached_property
-    def own_parts(self) -> tuple[int, ...]:
-        """Numbers of the parts that are your own, whose dtypes each step looks at."""
-        return guards.own_parts(self)
+    def has_own_rule(self) -> bool:
+        """Whether the optimizer is your own."""
+        return own.is_own(self.optimizer)
+
+    @cached_property
+    def asked(self) -> tuple[Network, Loss]:
+        """Network and loss as a step asks them: a part of your own is behind a guard."""
+        return own.guarded(self.network, self.loss)
 
     def initial_state(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
@@ -65,11 +70,9 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
-    if model.own_parts:
-        guards.check_own(model, theta, x[:2], y[:2])
-    network, regularizer = model.network, model.regularizer
+    (network, loss), regularizer = model.asked, model.regularizer
     outputs = network.forward(theta, x)
-    data_loss, dy = value_and_gradient(model.loss, y, outputs[-1])
+    data_loss, dy = value_and_gradient(loss, y, outputs[-1])
     output_gradients, gradients = network.backward(theta, outputs, dy)
     penalty: Any = 0.0
     if regularizer is not None:
@@ -87,13 +90,14 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     In the ``Step`` that it returns, ``.state`` is the new state and ``.loss`` is the loss before
     the update. The old ``state`` is not changed. Errors are those of ``backpropagate``.
     """
-    guards.check_model(model)
     guards.check_state(model, state)
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)  # each of them flat
+    if gradient.dtype is not state.theta.dtype:
+        own.check_gradients(model.network, model.regularizer, state.theta.dtype, found.gradients)
     after = update(model.optimizer, state, gradient, learning_rate)
-    if 0 in model.own_parts:
+    if model.has_own_rule:
         guards.check_state(model, after)
     return Step(*found, learning_rate, after)
 

@@ -12,6 +12,7 @@ import numpy as np
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
 from refnn.layers import Dense
 from refnn.network import Network
+from refnn.own import is_own
 from refnn.state import State, Step
 from refnn.training import Model
 from refnn.typing import Array
@@ -26,7 +27,7 @@ def watch(model: Model, state: State, x: Array) -> Callable[[Step], bool]:
     Of refnn's five rules the last slot suffices, where an overflow shows first. The loss is not
     looked at.
     """
-    limit, own = tame_up_to(model.network, x), 0 in model.own_parts
+    limit, own = tame_up_to(model.network, x), is_own(model.optimizer)
     squares = state.theta.dot(state.theta)
 
     def finite(step: Step) -> bool:
