@@ -296,11 +296,11 @@ def test_a_hostile_table_is_refused_cheaply(write, content):
     chosen = [0] if text[:5] == b"p,w\n0" else []
     del text
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with refused() as caught:
         load_csv(path, label=label, categorical=chosen)
-    seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(str(caught.value)) < 400 + len(str(path))
-    assert seconds < 4  # tracemalloc slows it down threefold
+    assert seconds < 10  # of the processor; tracemalloc slows it down threefold, a busy core twice
     assert peak < 2**26
