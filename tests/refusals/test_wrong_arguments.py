@@ -204,18 +204,18 @@ FUNCTIONS = {
     "fit": (fit, FITTED | {"epochs": 1, "progress": False}, FIT),
     "evaluate": (evaluate, FITTED, {
         "model": models, "state": THETAS | not_finite(THETA), "x": FIT["x"], "y": FIT["y"]}),
-    "save_model": (refnn.save_model, {"path": "/no-such-folder/x.npz", "model": MODEL, "state": START}, {
+    "save_model": (refnn.save_model, {"path": "/absent/x.npz", "model": MODEL, "state": START}, {
         "path": pick([None, 3, b"x", []]), "model": models, "state": wrong_states,
         "mean": pick([3, X[0], "x"]), "deviation": pick([3, X[0], "x"]),
         "feature_names": pick([("a",), "abcde", [1, 2, 3, 4]]),
         "class_names": pick([("a",), "abcde", [1, 2, 3]])}),
-    "load_model": (refnn.load_model, {"path": "/no-such-folder/file"}, {
+    "load_model": (refnn.load_model, {"path": "/absent/file"}, {
         "path": pick([None, 3, 1.5, [], "/", "/dev/null", __file__])}),
-    "save_state": (refnn.save_state, {"path": "/no-such-folder/x.npz", "state": START}, {
+    "save_state": (refnn.save_state, {"path": "/absent/x.npz", "state": START}, {
         "path": pick([None, 3, b"x", []]), "state": wrong_states.filter(
             lambda s: not isinstance(s, State) or not isinstance(s.slots, tuple)
             or len(s.slots) == 1)}),  # a file does not know how many there should be
-    "load_state": (refnn.load_state, {"path": "/no-such-folder/file"}, {
+    "load_state": (refnn.load_state, {"path": "/absent/file"}, {
         "path": pick([None, 3, 1.5, [], "/", "/dev/null", __file__])}),
     "resume": (resume, {"model": MODEL, "x": X, "y": Y, "checkpoint": Checkpoint(__file__),
                         "epochs": 1}, {
@@ -235,9 +235,9 @@ FUNCTIONS = {
     "batches": (batches, {"n": 5, "batch_size": 2}, {
         "n": counts | pick([2**40, HUGE]), "batch_size": counts,
         "rng": pick(NAMES, None) | st.just(np.random.RandomState(1))}),
-    "load_csv": (load_csv, {"path": "/no-such-folder/file", "label": 0}, {
+    "load_csv": (load_csv, {"path": "/absent/file", "label": 0}, {
         "path": pick([None, 3, [], "/"]), "dtype": pick(DTYPES)}),
-    "load_npz": (load_npz, {"path": "/no-such-folder/file"}, {
+    "load_npz": (load_npz, {"path": "/absent/file"}, {
         "path": pick([None, 3, [], "/", "/dev/null", __file__]), "dtype": pick(DTYPES)}),
 } | {
     f"{type(loss).__name__}.{method}": (
@@ -310,7 +310,7 @@ def test_labels_that_are_no_distribution_are_refused(row, column, wrong):
 def test_the_good_arguments_are_good(tmp_path):
     """What is refused above is refused for the argument that is wrong."""
     for name, (function, good, bad) in FUNCTIONS.items():
-        if good.get("path") == "/no-such-folder/file":
+        if good.get("path") == "/absent/file":
             with pytest.raises(FileNotFoundError):
                 function(**good)
         elif name not in ("resume", "save_state", "save_model"):
