@@ -11,8 +11,8 @@ import numpy as np
 
 from refnn import checks
 from refnn.activations import Identity, LeakyRelu, Relu, Softmax, Tanh
-from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy
-from refnn.network import Network
+from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy, value_and_gradient
+from refnn.network import Network, Parameter
 from refnn.state import State
 from refnn.typing import Array
 
@@ -197,35 +197,52 @@ def check_targets(loss: Loss, y_true: Array) -> None:
 
 
 def own_parts(model: AnyModel) -> tuple[int, ...]:
-    """Return 0 if the rule is the user's own, the numbers of such layers, n + 1 for the loss."""
+    """Return which parts are the user's own.
+
+    0 is the rule, 1 … n are the layers, n + 1 is the loss, n + 2 the regularizer.
+    """
     layers = [getattr(layer, "function", None) for layer in model.network.layers]
-    parts = [model.optimizer, *layers, model.loss]
+    parts = [model.optimizer, *layers, model.loss, model.regularizer]
     homes = ("refnn.", "builtins")
     return tuple(i for i, part in enumerate(parts) if not type(part).__module__.startswith(homes))
 
 
-def check_own_forward(model: AnyModel, theta: Array, outputs: list[Array], value: Any) -> None:
-    """Refuse an output, and a value of the loss, of another kind than refnn's own are."""
-    last = len(outputs) - 1
-    for i in model.own_parts:
-        if 0 < i <= last:
-            _check_like(f"y{i}", outputs[i], outputs[i - 1].shape, theta.dtype, model, i)
-        elif i > last and not _is_number(value):
+def check_own(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
+    """Walk a row or two through the model; refuse what a function of the user's own gives wrongly.
+
+    Each output, value and derivative must be an array of θ's dtype, in the shape that fits.
+    """
+    network, own, dtype = model.network, model.own_parts, theta.dtype
+    outputs = [x]
+    for i, (layer, place) in enumerate(zip(network.layers, network.slices, strict=True), 1):
+        outputs.append(layer.forward(theta[place], outputs[-1]))
+        if i in own:
+            _check_like(f"y{i}", outputs[i], outputs[i - 1].shape, dtype, model, i)
+    n = len(network.layers)
+    value, dy = value_and_gradient(model.loss, y, outputs[-1])
+    if n + 1 in own:
+        if not _is_number(value):
             raise TypeError(
                 f"the value of {type(model.loss).__name__} is {checks.short(value)}; expected one "
                 "real number"
             )
+        _check_like(f"dy{n}", dy, outputs[-1].shape, dtype, model, n + 1)
+    for i in range(n, 1, -1):
+        layer, place = network.layers[i - 1], network.slices[i - 1]
+        dy = layer.input_gradient(theta[place], outputs[i - 1], outputs[i], dy)
+        if i in own:
+            _check_like(f"dy{i - 1}", dy, outputs[i - 1].shape, dtype, model, i)
+    if n + 2 in own:
+        for p in network.parameters:
+            if p.is_weight:
+                _check_penalty(model, p, p.of(theta))
 
 
-def check_own_backward(
-    model: AnyModel, theta: Array, outputs: list[Array], output_gradients: list[Array]
-) -> None:
-    """Refuse a derivative that has another shape or dtype than what it is the derivative by."""
-    behind = len(outputs) - len(output_gradients)
-    for i in model.own_parts:
-        if i - 1 >= behind:
-            dx = output_gradients[i - 1 - behind]
-            _check_like(f"dy{i - 1}", dx, outputs[i - 1].shape, theta.dtype, model, i)
+def _check_penalty(model: AnyModel, p: Parameter, W: Array) -> None:
+    gradient, of = model.regularizer.gradient(W), type(model.regularizer).__name__
+    checks.array(f"the gradient of {of} by {p.name}", gradient, W.shape)
+    if gradient.dtype != W.dtype:
+        raise TypeError(f"d{p.name} has dtype {gradient.dtype}; expected {W.dtype}: {of} gives it")
 
 
 def _check_like(
@@ -254,13 +271,3 @@ def _is_number(value: Any) -> bool:
     if getattr(value, "shape", ()) != ():
         return False
     return isinstance(value, numbers.Real) or getattr(value, "dtype", 0) in checks.FLOATS
-
-
-def check_gradients(model: AnyModel, theta: Array, gradients: list[Array]) -> None:
-    """Refuse the gradient of a parameter in another dtype than that of θ."""
-    for p, gradient in zip(model.network.parameters, gradients, strict=True):
-        if gradient.dtype != theta.dtype:
-            raise TypeError(
-                f"d{p.name} has dtype {gradient.dtype}; expected {theta.dtype}: "
-                f"{type(model.regularizer).__name__} gives it"
-            )

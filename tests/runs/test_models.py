@@ -201,8 +201,8 @@ OTHERS = {
         "has 4 layers; expected 3",
     ),
     "loss": (
-        replace(PLAIN, loss=SoftmaxCrossentropy()),
-        "loss is MeanSquaredError(); expected SoftmaxCrossentropy()",
+        replace(PLAIN, loss=CategoricalCrossentropy()),
+        "loss is MeanSquaredError(); expected CategoricalCrossentropy()",
     ),
     "optimizer": (
         replace(PLAIN, optimizer=Adam(0.002)),
