@@ -1,7 +1,8 @@
 """Schedules: the learning rate as a function of the number of updates done so far.
 
 ``schedule(step)`` takes the number of updates done *before* this one (0 at the first) and returns a
-Python float, which adapts to the dtype of the arrays. Keras computes its schedules in float32.
+Python float, which adapts to the dtype of the arrays. Keras computes
+its schedules in float32 if they are given Python numbers.
 """
 
 import math

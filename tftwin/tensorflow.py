@@ -11,8 +11,9 @@ from contextlib import contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back the notes that TensorFlow's C++ writes to standard error while it loads.
 
-    No environment variable silences all its notes on oneDNN and CUDA. If the block fails, the notes
-    are written; a Ctrl-C inside the block writes nothing.
+    No environment variable silences all its notes on oneDNN and CUDA; TF_ENABLE_ONEDNN_OPTS=0
+    silences one, and changes the kernels. If the block fails, the notes are written; a Ctrl-C
+    inside the block writes nothing.
     """
     sys.stderr.flush()
     kept = os.dup(2)

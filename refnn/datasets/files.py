@@ -1,14 +1,20 @@
 """Files: which may be read, and how one is written so that a failure leaves the one before."""
 
+import errno
+import glob
 import os
-import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 
 from refnn.datasets.preparation import LIMIT
+
+HOUR = 3600.0
+"""Seconds. No write lasts so long."""
 
 
 def as_path(path: str | PathLike[str]) -> Path:
@@ -34,9 +40,9 @@ def regular_file(path: str | PathLike[str], limit: int = LIMIT) -> Path:
 def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
     """Give a file to write to, which takes the place of the one before when all is written.
 
-    At every instant there is the old file or the new one. The bytes go to a file of its own in
-    the same folder, and reach the disk first. A link stays a link; a device or a pipe is written
-    to as it is.
+    At every instant there is the old file or the new one. The bytes go to a file of another name
+    in the same folder, each writer to its own, and reach the disk first. A symbolic link is
+    followed; a device or a pipe is written to as it is.
 
     Raises
     ------
@@ -44,21 +50,39 @@ def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
         If the file cannot be written; it names the path.
     """
     path = as_path(path)
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as file:
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, "a loop of symbolic links", f"{path}")
+        if target.exists() and not target.is_file():
+            with target.open("wb") as file:
                 yield file
             return
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        _remove_left_over(target)
+        part = target.with_name(f"{target.name}.{token_hex(6)}.part")
         try:
             with part.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, path)
+            os.replace(part, target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _remove_left_over(target: Path) -> None:
+    """Remove what writers of this file left behind that were killed more than an hour ago."""
+    pattern = f"{glob.escape(target.name)}.{12 * '[0-9a-f]'}.part"
+    for part in target.parent.glob(pattern):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > HOUR:
+                part.unlink()

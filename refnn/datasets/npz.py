@@ -4,19 +4,15 @@ If the process is killed while it writes, the old file stays whole. A file may c
 reading executes nothing that it holds, and checks its sizes before it takes memory.
 """
 
-import errno
-import glob
 import math
 import os
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from secrets import token_hex
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +22,7 @@ from refnn import checks
 from refnn.datasets.dataset import Dataset
 from refnn.datasets.files import as_path as as_path
 from refnn.datasets.files import regular_file as regular_file
+from refnn.datasets.files import replacing
 from refnn.datasets.preparation import LIMIT, float_type
 from refnn.typing import Array
 
@@ -39,9 +36,6 @@ ROOM = 2**25
 """Bytes that a compressed archive may hold, whatever its own size."""
 RATIO = 50
 """So many times its own size a larger one may hold; images and tables reach 20, bombs 1000."""
-
-HOUR = 3600.0
-"""Seconds. No write lasts so long."""
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
@@ -95,31 +89,13 @@ def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
             raise TypeError(f"{name} has dtype {array.dtype}; expected numbers")
     if (size := sum(array.nbytes + 2**10 for array in arrays.values())) > LIMIT:
         raise ValueError(f"{path} would have {size} bytes; expected at most {LIMIT}")
-    target = Path(os.path.realpath(path))
-    if target.is_symlink():
-        raise OSError(errno.ELOOP, "a loop of symbolic links", f"{path}")
-    if target.exists() and not target.is_file():
+    if path.exists() and not path.is_file():
         raise ValueError(f"{path} is no regular file")
-    _remove_left_over(target)
-    part = target.with_name(f"{target.name}.{token_hex(6)}.part")
-    try:
-        with part.open("xb") as file:
-            _save(file, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    with replacing(path) as file:
+        _save(file, arrays)
 
 
-def _save(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+def _save(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
     """Write the archive; of a failed write say what the system said, and not what zipfile did."""
     try:
         np.savez(file, **arrays)
@@ -127,15 +103,6 @@ def _save(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
-
-
-def _remove_left_over(target: Path) -> None:
-    """Remove what writers of this file left behind that were killed more than an hour ago."""
-    pattern = f"{glob.escape(target.name)}.{12 * '[0-9a-f]'}.part"
-    for part in target.parent.glob(pattern):
-        with suppress(OSError):
-            if time.time() - part.stat().st_mtime > HOUR:
-                part.unlink()
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from typing import IO
 
 LINE = 2**20
 """Bytes. A file with a longer line is refused."""
-BLANK = 2**19
-"""A file with more blank lines is refused: it is no table."""
+BLANK = 2**17
+"""A file with more blank lines than this and than rows is refused: it is no table."""
 BLOCK = 2**16
 
 
@@ -20,7 +20,7 @@ def rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     ValueError
         With the line, if the file is no such text.
     """
-    blank = 0
+    blank = count = 0
     with path.open("rb") as file:
         reader = csv.reader(
             _lines(path, file), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -28,8 +28,9 @@ def rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         try:
             for cells in reader:
                 if len(cells) > 1 or "".join(cells).strip():
+                    count += 1
                     yield reader.line_num, cells
-                elif (blank := blank + 1) > BLANK:
+                elif (blank := blank + 1) > max(BLANK, count):
                     raise ValueError(
                         f"{path}, line {reader.line_num}: more than {BLANK} blank lines; expected "
                         "a table"
