@@ -2,6 +2,13 @@
 
 Read in this order: activations, layers, losses, network, regularizers, schedules, optimizers,
 training. The wings: ``refnn.runs`` (around the steps) and ``refnn.datasets``.
+
+The doors are the names in ``__all__``: they answer a wrong argument in one line that names it.
+Behind them stand formulas, which check nothing: ``accuracy``, ``objective`` and ``update`` are
+such, and so are the methods of layers, activations, optimizers and regularizers. Those of a loss
+look at shapes and dtypes. Plain data take what they are given: ``State``, ``Gradients``,
+``Step``, ``Evaluation``, ``History``, and the errors ``NonFiniteError``, ``Interrupted`` and
+``SaveError``; ``load_model`` makes a ``SavedModel``.
 """
 
 from refnn import datasets as datasets

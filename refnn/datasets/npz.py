@@ -122,10 +122,16 @@ def _remove_left_over(target: Path) -> None:
 
 
 def as_path(path: str | PathLike[str]) -> Path:
-    """Return a path, and refuse what is none."""
+    """Return a path, and refuse what is none, or what no system takes for one."""
     if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"path = {path!r}; expected a path")
-    return Path(path)
+        raise TypeError(f"path = {checks.short(path)}; expected a path")
+    made = Path(path)
+    long = len(f"{made}") > 4000 or any(len(os.fsencode(part)) > 255 for part in made.parts)
+    if long or any(letter in f"{made}" for letter in "\0\r\n"):
+        raise ValueError(
+            f"path = {checks.short(path)}; expected names of at most 255 bytes, in one line"
+        )
+    return made
 
 
 @contextmanager
