@@ -25,7 +25,7 @@ AnyNetwork: TypeAlias = Any
 def check_parts(model: AnyModel) -> None:
     """Refuse parts that are not a network, loss, optimizer, regularizer: a name or a class, say."""
     if not isinstance(model.network, Network):
-        raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
+        raise TypeError(f"network = {checks.short(model.network)}; expected a refnn.Network")
     loss, optimizer = model.loss, model.optimizer
     if not hasattr(loss, "value_and_gradient"):
         checks.provides("loss", loss, "refnn.MeanSquaredError()", "value", "gradient")
@@ -71,7 +71,7 @@ def _check_pair(network: Network, loss: Loss) -> None:
 
 def check_model(model: AnyModel) -> None:
     """Refuse anything but a model."""
-    if not hasattr(model, "network") or isinstance(model, type):
+    if getattr(model, "network", None) is None or isinstance(model, type):
         raise TypeError(
             f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
         )

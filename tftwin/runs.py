@@ -54,6 +54,7 @@ def fit(
         callback=callback,
         checkpoint=checkpoint,
         history=history,
+        progress=progress,
     )
     trainer = Trainer(model, state)
 

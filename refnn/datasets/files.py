@@ -11,6 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO
 
+from refnn import checks
 from refnn.datasets.preparation import LIMIT
 
 HOUR = 3600.0
@@ -18,10 +19,16 @@ HOUR = 3600.0
 
 
 def as_path(path: str | PathLike[str]) -> Path:
-    """Return a path, and refuse what is none."""
+    """Return ``path`` as a Path, and refuse anything that no system takes for one."""
     if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"path = {path!r}; expected a path")
-    return Path(path)
+        raise TypeError(f"path = {checks.short(path)}; expected a path")
+    made = Path(path)
+    long = len(f"{made}") > 4000 or any(len(os.fsencode(part)) > 255 for part in made.parts)
+    if long or any(letter in f"{made}" for letter in "\0\r\n"):
+        raise ValueError(
+            f"path = {checks.short(path)}; expected names of at most 255 bytes, in one line"
+        )
+    return made
 
 
 def regular_file(path: str | PathLike[str], limit: int = LIMIT) -> Path:

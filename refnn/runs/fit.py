@@ -102,6 +102,7 @@ def fit(
         callback=callback,
         checkpoint=checkpoint,
         history=history,
+        progress=progress,
     )
     keep_freed_memory()
     description = {}
@@ -166,7 +167,7 @@ def resume(
         computes.
     """
     if not isinstance(checkpoint, Checkpoint):
-        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
+        raise TypeError(f"checkpoint = {checks.short(checkpoint)}; expected a refnn.Checkpoint")
     guards.check_model(model)
     run, batch_size = load_run(checkpoint.path), checks.count("batch_size", batch_size)
     check_same(checkpoint.path, run.description, describe_model(model, batch_size))

@@ -57,16 +57,20 @@ def check_plan(
     callback: Callback | None,
     checkpoint: Checkpoint | None,
     history: History | None,
+    progress: bool,
 ) -> Plan:
     """Refuse arguments of ``fit`` that do not fit; return the numbers as Python ints."""
     guards.check_run(model, state, x, y, validation)
-    if not (callback is None or callable(callback)):
-        raise TypeError(f"callback = {callback!r}; expected a function, or None")
+    if not (callback is None or callable(callback)) or isinstance(callback, type):
+        raise TypeError(f"callback = {checks.short(callback)}; expected a function, or None")
     if not isinstance(checkpoint, Checkpoint | None):
-        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint, or None")
+        raise TypeError(
+            f"checkpoint = {checks.short(checkpoint)}; expected a refnn.Checkpoint, or None"
+        )
     if not isinstance(history, History | None):
         raise TypeError(f"history is a {type(history).__name__}; expected a refnn.History, or None")
     checks.generator(rng, optional=True)
+    checks.flag("progress", progress)
     history = History() if history is None else _checked(history, validation is not None)
     epochs = checks.count("epochs", epochs, len(history.loss))
     plan = Plan(epochs, checks.count("batch_size", batch_size), history)

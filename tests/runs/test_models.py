@@ -121,8 +121,11 @@ NETWORKS = [
     Network([Dense(2, 3)]), Network([Activation(Relu()), Dense(2, 3, False), Dense(3, 3)]),
 ]  # fmt: skip
 MODELS = [
-    *(replace(PLAIN, network=multilayer([4, 5, 3], f, Softmax())) for f in ACTIVATIONS),
-    *(replace(PLAIN, loss=loss) for loss in LOSSES),
+    *(Model(multilayer([4, 5, 3], f, Softmax()), MeanSquaredError()) for f in ACTIVATIONS),
+    *(
+        Model(multilayer([4, 5, 3], Tanh(), None if loss == LOSSES[-1] else Softmax()), loss)
+        for loss in LOSSES
+    ),
     *(replace(PLAIN, optimizer=optimizer) for optimizer in OPTIMIZERS),
     *(replace(PLAIN, network=network) for network in NETWORKS),
     replace(PLAIN, regularizer=L2(THIRD)),
