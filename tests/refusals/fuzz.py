@@ -75,7 +75,7 @@ NASTY = [
     [], [1], [1.0] * 5000, [[1.0]], [None], ["a"] * 300, (), (1, 2), ("a", 2), {}, {"a": 1}, set(),
     range(3), object(), Unprintable(), Lines(), Endless(), Vain(), type, int, print,
     lambda *a: None,
-    lambda step: "x" * 999, iter([1]), Path("/nowhere"), Path("/"), "/dev/null", "\0", Ellipsis,
+    lambda step: "x" * 999, iter([1]), Path("/absent/x"), Path("/"), "/dev/null", "\0", Ellipsis,
     NotImplemented, np.float32(1), np.float64("nan"), np.int64(3), np.bool_(True), np.array(3),
     np.array(0.5), np.array([]), np.zeros(3), np.zeros(43, np.float32), np.zeros((6, 4)),
     np.zeros((6, 3), np.float32), np.zeros((6, 4), np.float32), np.zeros((6, 4), int),
@@ -95,7 +95,7 @@ NASTY = [
     refnn.State(None, (), 0), HISTORY, refnn.History, refnn.History([1.0]),
     refnn.History(["x" * 900]),
     refnn.History(3), refnn.Checkpoint, refnn.Checkpoint("/"), refnn.Checkpoint(RUN),
-    refnn.Checkpoint("/nowhere/x.npz"), refnn.Checkpoint(SAVED), SAVED, RUN,
+    refnn.Checkpoint("/absent/x.npz"), refnn.Checkpoint(SAVED), SAVED, RUN,
     STATE_FILE, FOLDER, TEXT, (X, Y), (X, Y, Y), (Y, X), [X], (X, None), "x" * 300 + ".npz",
 ]  # fmt: skip
 
