@@ -4,7 +4,7 @@ Read in this order: activations, layers, losses, network, regularizers, schedule
 optimizers, training. Two folders surround them: ``refnn.runs`` and ``refnn.datasets``.
 
 The doors are the names in ``__all__``: each answers a wrong argument in one line that names it. The
-formulas behind the doors check nothing. ``accuracy``, ``objective`` and ``update`` are formulas, and
+formulas behind the doors check nothing. ``accuracy``, ``objective``, ``update`` are formulas, and
 so are the methods of layers, activations, optimizers and regularizers; those of a loss look at
 shapes and dtypes. Plain data take any value: ``State``, ``Gradients``, ``Step``, ``Evaluation``,
 ``History``, and the errors ``NonFiniteError``, ``Interrupted`` and ``SaveError``. ``load_model``
