@@ -40,7 +40,10 @@ def watch(model: Model, state: State, x: Array) -> Callable[[Step], bool]:
             return False
         if own:
             return all(map(all_finite, (*slots, *step.gradients)))
-        return not slots or all_finite(slots[-1])
+        if not slots:
+            return True
+        last = slots[-1]
+        return math.isfinite(last.dot(last)) or bool(np.isfinite(last).all())
 
     return finite
 
