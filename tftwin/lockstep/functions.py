@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnn.typing import Array
+from tftwin.lockstep.findings import Report, Row
 from tftwin.lockstep.roundoff import exact, plain
-from tftwin.lockstep.verdict import Report, Row, judge
+from tftwin.lockstep.verdict import judge
 
 
 class Compared(NamedTuple):
@@ -50,6 +51,11 @@ def compare_functions(
     if not np.array_equal(one, np.asarray(plain(rounded)), equal_nan=True):
         raise ValueError("bounded computes another value than refnn; expected the same function")
     row = Row("function", "value")
-    divergences = judge(row, 1, one, other, rounded.bound)
-    report = Report(0, [row], divergences, middle - began, end - middle)
+    found = judge(row, 1, one, other, rounded.bound)
+    report = Report(
+        rows=[row],
+        divergences=[] if found is None else [found],
+        seconds_refnn=middle - began,
+        seconds_tftwin=end - middle,
+    )
     return Compared(one, other, report)
