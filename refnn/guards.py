@@ -103,6 +103,7 @@ def _fits(state: State, size: int, slot_count: int) -> bool:
 def _check_state_slowly(model: "Model", state: State) -> None:
     names = model.optimizer.slot_names
     checks.array("theta", state.theta, (model.network.size,))
+    checks.floating("theta", state.theta)
     checks.count("state: step", state.step, 0)
     if not isinstance(state.slots, tuple):
         raise TypeError(f"state: slots is a {type(state.slots).__name__}; expected a tuple")

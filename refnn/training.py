@@ -79,6 +79,7 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     TypeError, ValueError
         If the dtypes or shapes do not fit each other.
     """
+    guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
     network, regularizer = model.network, model.regularizer
     outputs = network.forward(theta, x)
@@ -114,6 +115,7 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     TypeError, ValueError
         If the dtypes or shapes do not fit each other.
     """
+    guards.check_model(model)
     guards.check_state(model, state)
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)

@@ -93,7 +93,7 @@ def save_model(
     """
     guards.check_model(model)
     guards.check_state(model, state)
-    saved = SavedModel(model, state, mean, deviation, tuple(feature_names), tuple(class_names))
+    saved = SavedModel(model, state, mean, deviation, _names(feature_names), _names(class_names))
     _check_preparation(saved)
     text = json.dumps(
         {
@@ -135,7 +135,7 @@ def load_model(
         that was not given, or it holds another model than the expected one: the message names the
         first difference.
     """
-    given = {_name(one): one for one in own}
+    given = {(_name(one), _repr(one)): one for one in own}
     with states.opened(path, EXPECTED) as members:
         names = npz.names(members)
         prepared = ("mean", "deviation") if "mean" in names else ()
@@ -150,17 +150,19 @@ def load_model(
         described = json.loads(bytes(text[:TEXT]))
         parts = described["model"]
         feature_names, class_names = (
-            tuple(str(name) for name in described[key]) for key in ("feature_names", "class_names")
+            _names(described[key]) for key in ("feature_names", "class_names")
         )
     if described.get("format") != FORMAT:
         raise ValueError(f"{path}: format {short(described.get('format'))}; expected {FORMAT}")
     try:
+        if not isinstance(parts, dict):
+            raise ValueError(f"the model is {short(parts)}; expected its parts by name")
         model = Model(**{f.name: _made(parts.get(f.name), given) for f in fields(Model)})
         saved = SavedModel(model, state, mean, deviation, feature_names, class_names)
         guards.check_state(model, state)
         _check_preparation(saved)
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {_cut(str(error))}") from None
     if expected is not None:
         _check_expected(f"{path}", model, expected)
     return saved
@@ -181,7 +183,8 @@ def _check_preparation(saved: SavedModel) -> None:
         ("feature_names", saved.feature_names, network.inputs),
         ("class_names", saved.class_names, network.outputs),
     ):
-        if names and not (len(names) == count and all(isinstance(n, str) for n in names)):
+        texts = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+        if names and not (texts and len(names) == count):
             raise ValueError(f"{name} = {short(names)}; expected {count} texts, or none")
 
 
@@ -217,22 +220,26 @@ def _described(where: str, value: Any) -> Any:
     return {"own": _name(value), "repr": _repr(value)}
 
 
-def _made(described: Any, given: dict[str, Any]) -> Any:
+def _made(described: Any, given: dict[tuple[str, str | None], Any]) -> Any:
     """Return the value that ``_described`` described."""
     if isinstance(described, list):
         return [_made(one, given) for one in described]
     if not isinstance(described, dict):
         return described
     if "own" in described:
-        name = described["own"]
-        if name not in given:
+        name, text = described["own"], described.get("repr")
+        if not (isinstance(name, str) and isinstance(text, str | None)):
+            raise ValueError(f"the model holds {short(described)}; expected a name and a text")
+        if (name, text) in given:
+            return given[name, text]
+        if same := [now for one, now in given if one == name]:
             raise ValueError(
-                f"the model holds {short(name)}, which is not refnn's; expected it again, as in "
-                f"load_model(path, own=[{name}()])"
+                f"own: {', '.join(map(str, same))} came; the model holds {short(text)}"
             )
-        if (now := _repr(given[name])) != described.get("repr"):
-            raise ValueError(f"own: {now} came; the model holds {short(described.get('repr'))}")
-        return given[name]
+        raise ValueError(
+            f"the model holds {short(name)}, which is not refnn's; expected it again, as in "
+            f"load_model(path, own=[{_cut(name, 60)}])"
+        )
     name, made = (
         described.get("class"),
         {key: _made(value, given) for key, value in described.items() if key != "class"},
@@ -260,3 +267,12 @@ def _repr(value: Any) -> str | None:
     """Return the text of an object that describes itself; None for one that shows an address."""
     text = repr(value)
     return None if " at 0x" in text else text
+
+
+def _names(names: Sequence[str]) -> Any:
+    """Return names as a tuple; one text, which is a sequence of letters, stays what it is."""
+    return names if isinstance(names, str) else tuple(names)
+
+
+def _cut(text: str, length: int = 400) -> str:
+    return text if len(text) <= length else f"{text[: length // 2]}…{text[-length // 2 :]}"
