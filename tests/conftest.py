@@ -34,7 +34,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 def pytest_terminal_summary(terminalreporter):
     """Say how much the lockstep tests of this process compared."""
-    tally = sys.modules.get("tests.tally")
+    tally = sys.modules.get("tests.lockstep.tally")
     if tally is not None and tally.TALLY.elements:
         terminalreporter.write_line(tally.TALLY.sentence())
         if terminalreporter.config.getoption("--hypothesis-profile") == "thorough":

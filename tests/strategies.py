@@ -7,7 +7,6 @@ gradients near ε and √ε, signs that change, batches of one row, networks wit
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import Constant, ExponentialDecay, PerEpoch
 from refnn.state import State
+from refnn.training import Model
 
 FLOATS = (np.float32, np.float64)
 
@@ -72,12 +72,25 @@ regularizers = st.one_of(st.none(), st.builds(L2, st.sampled_from([1e-4, 1e-2, 0
 class Case:
     """A run: what is trained, from where, on what."""
 
-    network: Network
-    loss: Any
-    optimizer: Any
-    regularizer: L2 | None
+    model: Model
     state: State
     batches: list[tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def network(self):
+        return self.model.network
+
+    @property
+    def loss(self):
+        return self.model.loss
+
+    @property
+    def optimizer(self):
+        return self.model.optimizer
+
+    @property
+    def regularizer(self):
+        return self.model.regularizer
 
     @property
     def dtype(self):
@@ -86,14 +99,7 @@ class Case:
     @property
     def step(self):
         """The arguments of ``train_step`` for the first batch."""
-        return (
-            self.network,
-            self.loss,
-            self.optimizer,
-            self.state,
-            *self.batches[0],
-            self.regularizer,
-        )
+        return self.model, self.state, *self.batches[0]
 
 
 @st.composite
@@ -136,7 +142,7 @@ def middle_of_a_run(rng, optimizer, theta, step):
 
 def targets(rng, loss, rows, columns, scale, dyadic):
     """Targets that the loss takes: distributions (hard and soft) for a cross-entropy."""
-    if not isinstance(loss, (CategoricalCrossentropy, SoftmaxCrossentropy)):
+    if not getattr(loss, "takes_distributions", False):
         return numbers(rng, (rows, columns), scale, dyadic)
     hard = np.eye(columns)[rng.integers(columns, size=rows)]
     soft = rng.dirichlet(np.ones(columns), size=rows)
@@ -170,18 +176,18 @@ def cases(
     loss = draw(losses)
     probabilities = isinstance(loss, CategoricalCrossentropy)
     network = draw(networks(functions, Softmax() if probabilities else None))
-    optimizer, regularizer = draw(optimizers), draw(regularizers)
+    model = Model(network, loss, draw(optimizers), draw(regularizers))
     dtype, scale, dyadic = draw(dtypes), draw(scales), draw(grids)
     rng = np.random.default_rng(draw(seeds))
     theta = numbers(rng, network.size, draw(st.sampled_from([0.1, 1.0])), dyadic).astype(dtype)
     step = draw(st.one_of(st.just(0), st.integers(1, 100), st.integers(0, 100_000)))
-    state = middle_of_a_run(rng, optimizer, theta, step)
+    state = middle_of_a_run(rng, model.optimizer, theta, step)
     if step == 0:
-        state = State(theta, tuple(np.zeros_like(slot) for slot in state.slots))
+        state = model.state_at(theta)
     batches = []
     for _ in range(steps):
         rows = draw(batch_sizes)
         x = numbers(rng, (rows, network.inputs), scale, dyadic)
         y = targets(rng, loss, rows, network.outputs, scale, dyadic)
         batches.append((x.astype(dtype), y.astype(dtype)))
-    return Case(network, loss, optimizer, regularizer, state, batches)
+    return Case(model, state, batches)

@@ -26,7 +26,9 @@ def test_the_python_example_prints_what_the_readme_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [p.relative_to(ROOT) for p in [ROOT / "README.md", *ROOT.glob("*/README.md")]], ids=str
+    "page",
+    [p.relative_to(ROOT) for p in (ROOT / "README.md", *ROOT.glob("[!.]*/**/README.md"))],
+    ids=str,
 )
 def test_every_link_leads_somewhere(page: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

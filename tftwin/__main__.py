@@ -109,7 +109,7 @@ def add_compare(commands: Any) -> None:
     command = commands.add_parser(
         "compare",
         help="compare the saved records of two runs",
-        description="Compare two records that tftwin.lockstep.record.save wrote. The first one's "
+        description="Compare two records that tftwin.lockstep.records.save wrote. The first one's "
         "bounds are held against the differences; without bounds every difference is a divergence. "
         "Exit status: 0 if they agree, 1 if they diverge, 2 if they cannot be compared.",
     )

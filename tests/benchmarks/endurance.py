@@ -31,13 +31,13 @@ def resident() -> float:
 
 def run(workload):
     """Return seconds a step and MiB, after each EVERY steps."""
-    network, loss, rule, state, regularizer = problem(workload, "Adam")
+    model, state = problem(workload, "Adam")
     x, y = batch(workload)
     seconds, memory = np.zeros(STEPS // EVERY), np.zeros(STEPS // EVERY)
     for i in range(STEPS // EVERY):
         start = time.perf_counter()
         for _ in range(EVERY):
-            state = refnn.train_step(network, loss, rule, state, x, y, regularizer).state
+            state = refnn.train_step(model, state, x, y).state
         seconds[i] = (time.perf_counter() - start) / EVERY
         memory[i] = resident()
     return seconds, memory
@@ -45,15 +45,15 @@ def run(workload):
 
 def peak(workload, optimizer):
     """Return the most that a step holds at once, over parameters + slots + activations."""
-    network, loss, rule, state, regularizer = problem(workload, optimizer)
+    model, state = problem(workload, optimizer)
     x, y = batch(workload)
     tracemalloc.start()
     state = refnn.State(state.theta.copy(), tuple(s.copy() for s in state.slots))
     held = state.theta.nbytes * (1 + len(state.slots))
-    held += sum(a.nbytes for a in network.forward(state.theta, x)[1:])
+    held += sum(a.nbytes for a in model.network.forward(state.theta, x)[1:])
     tracemalloc.reset_peak()
     for _ in range(3):
-        state = refnn.train_step(network, loss, rule, state, x, y, regularizer).state
+        state = refnn.train_step(model, state, x, y).state
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return most / held, most

@@ -25,27 +25,16 @@ class Terminal(io.StringIO):
 
 
 def steps(problem, x, y, batch_size, epochs):
-    network, loss, rule, state, regularizer = problem
+    model, state = problem
     batches = [(x[i : i + batch_size], y[i : i + batch_size]) for i in range(0, len(x), batch_size)]
     for _ in range(epochs):
         for one, other in batches:
-            state = refnn.train_step(network, loss, rule, state, one, other, regularizer).state
+            state = refnn.train_step(model, state, one, other).state
 
 
 def fit(problem, x, y, batch_size, epochs):
-    network, loss, rule, state, regularizer = problem
-    refnn.fit(
-        network,
-        loss,
-        rule,
-        state,
-        x,
-        y,
-        epochs=epochs,
-        batch_size=batch_size,
-        rng=np.random.default_rng(0),
-        regularizer=regularizer,
-    )
+    rng = np.random.default_rng(0)
+    refnn.fit(*problem, x, y, epochs=epochs, batch_size=batch_size, rng=rng)
 
 
 @pytest.mark.parametrize("side", [steps, fit], ids=lambda f: f.__name__)

@@ -11,30 +11,28 @@ import pytest
 import refnn
 from tests.benchmarks.refnn_side import problem
 from tests.benchmarks.workloads import WORKLOADS, batch
-from tftwin.lockstep import run
+from tftwin import lockstep
+from tftwin.counterparts import twin
+from tftwin.trainer import Trainer
 
 TURNS = 3
 
 
 def two_steps(problem, x, y, count):
-    network, loss, rule, state, regularizer = problem
-    trainer = run.make_trainer(network, loss, rule, state, regularizer)
+    model, state = problem
+    trainer = Trainer(twin(model), state)
     for _ in range(count):
         trainer.load(state)
         trainer.step(x, y)
-        state = refnn.train_step(network, loss, rule, state, x, y, regularizer).state
+        state = refnn.train_step(model, state, x, y).state
 
 
 def resynchronised(problem, x, y, count):
-    *parts, regularizer = problem
-    report = run.resynchronised(*parts, [(x, y)] * count, regularizer=regularizer)
-    assert report.agreed
+    assert lockstep.resynchronised(*problem, [(x, y)] * count).agreed
 
 
 def free(problem, x, y, count):
-    *parts, regularizer = problem
-    rows = [np.arange(len(x))] * count
-    drift = run.free(*parts, x, y, rows, regularizer=regularizer)
+    drift = lockstep.run_free(*problem, x, y, [np.arange(len(x))] * count)
     assert len(drift.refnn_loss) == count
 
 

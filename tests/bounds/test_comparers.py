@@ -2,7 +2,8 @@
 
 The tensor is a gradient dW = xᵀ dy with its derived bound. Nine faults are planted in it at four
 scales; a comparer should see all of them. The same product with its terms in another order is no
-fault; a comparer should never complain of it. ``python -m tests.test_comparers`` prints the table.
+fault; a comparer should never complain of it. ``python -m tests.bounds.test_comparers`` prints the
+table.
 """
 
 import numpy as np

@@ -11,11 +11,11 @@ from refnn.activations import Sigmoid, Softmax, Tanh
 from refnn.losses import CategoricalCrossentropy, MeanSquaredError, SoftmaxCrossentropy
 from refnn.network import multilayer
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.record import record
 from refnn.regularizers import L2
 from refnn.state import State
-from refnn.training import initial_state, train_step
+from refnn.training import Model, train_step
 from tests.strategies import cases
-from tftwin.lockstep.record import record
 from tftwin.lockstep.roundoff import exact
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
@@ -66,14 +66,12 @@ def test_each_precision_is_within_its_bound_of_the_next(case):
     2²⁹ or 2¹¹ times smaller: one bound more is room for it many times over.
     """
     wide = in_dtype(case, WIDER[case.dtype])
-    network, loss, optimizer, state, x, y, regularizer = case.step
+    model, state, x, y = case.step
     carried = State(exact(state.theta), tuple(map(exact, state.slots)), state.step)
     with np.errstate(all="ignore"):
         plain = entries(case, train_step(*case.step))
         truth = entries(wide, train_step(*wide.step))
-        bounds = entries(
-            case, train_step(network, loss, optimizer, carried, exact(x), y, regularizer)
-        )
+        bounds = entries(case, train_step(model, carried, exact(x), y))
         compared = 0
         for one, other, bounded in zip(plain, truth, bounds, strict=True):
             if not hasattr(bounded.array, "bound"):
@@ -103,10 +101,9 @@ def test_no_narrower_dtype_stands_in_the_way(optimizer, function, dtype, narrow)
     theta, x = theta / dtype(3), x / dtype(3)
     y = np.eye(3, dtype=dtype)[rng.integers(3, size=7)]
     for loss in (MeanSquaredError(), CategoricalCrossentropy(), SoftmaxCrossentropy()):
-        state = initial_state(optimizer, theta)
-        step = train_step(network, loss, optimizer, state, x, y, L2(0.1))
-        names = optimizer.slot_names
-        for entry in record(network, names, step):
+        model = Model(network, loss, optimizer, L2(0.1))
+        step = train_step(model, model.state_at(theta), x, y)
+        for entry in record(network, optimizer.slot_names, step):
             if entry.stage == "learning rate":
                 continue
             wide = np.asarray(entry.array).ravel()

@@ -3,13 +3,17 @@
 import inspect
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests import checks
-from tests.faults import EQUIVALENT, F32, F64, FAULTS, NO_DTYPE, function_of, planted
+from tests.faults import checks
+from tests.faults.catalogue import EQUIVALENT, FAULTS, ROOMS
+from tests.faults.counts import table
+from tests.faults.planting import F32, F64, NO_DTYPE, function_of, planted
 
+ROOT = Path(__file__).parents[2]
 FLOATS = {"float32": np.float32, "float64": np.float64}
 HEALTHY = [
     pytest.param(check, part, dtype, id=f"{check.__name__} {part} {dtype.__name__}".strip())
@@ -18,13 +22,15 @@ HEALTHY = [
     for dtype in ((np.float64,) if check in checks.FLOAT64_ONLY else (np.float32, np.float64))
 ]
 PLANTED = [
-    pytest.param(fault, FLOATS[dtype], id=f"{fault.name} {dtype}")
-    for fault in FAULTS
+    pytest.param(fault, FLOATS[dtype], id=f"{room}.py {fault.name} {dtype}")
+    for room, faults in ROOMS.items()
+    for fault in faults
     for dtype in fault.dtypes
 ]
 HIDDEN = [
-    pytest.param(fault, FLOATS[dtype], id=f"{fault.name} {dtype}")
-    for fault in FAULTS
+    pytest.param(fault, FLOATS[dtype], id=f"{room}.py {fault.name} {dtype}")
+    for room, faults in ROOMS.items()
+    for fault in faults
     for dtype in set(FLOATS) - set(fault.dtypes)
     if fault.why != NO_DTYPE and fault.caught_by[0] not in checks.FLOAT64_ONLY
 ]
@@ -77,6 +83,17 @@ def test_the_catalogue():
         assert part in checks.PARTS[check], fault
         assert fault.note or fault.blind, fault
         assert bool(fault.why) == (fault.dtypes in (F32, F64)), fault
+
+
+def test_the_pages_state_the_counts_of_the_catalogue():
+    assert table() in (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    counts = {"faults": len(FAULTS), "cases": len(PLANTED), "equivalent": len(EQUIVALENT)}
+    for page in (ROOT / "README.md", *ROOT.glob("[!.]*/**/README.md")):
+        text = page.read_text(encoding="utf-8")
+        for number, noun in re.findall(r"\b(\d{3,}) (?:planted )?(faults|cases)\b", text):
+            assert int(number) == counts[noun], f"{page}: {number} {noun}"
+        for number in re.findall(r"(\S+) changes are equivalent", text):
+            assert number == str(counts["equivalent"]), page
 
 
 def test_a_plant_is_undone_and_must_stand_once():

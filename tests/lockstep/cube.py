@@ -1,4 +1,4 @@
-"""One corner of the configuration cube: ``python -m tests.cube THREADS DETERMINISM``.
+"""One corner of the configuration cube: ``python -m tests.lockstep.cube THREADS DETERMINISM``.
 
 Runs networks in all three modes and both dtypes, re-synchronised, and prints one line of JSON for
 each. oneDNN is switched by the environment variable TF_ENABLE_ONEDNN_OPTS, which TensorFlow reads
@@ -17,6 +17,7 @@ from refnn import (
     CategoricalCrossentropy,
     Dense,
     LeakyRelu,
+    Model,
     Network,
     Relu,
     RMSProp,
@@ -24,37 +25,28 @@ from refnn import (
     Softmax,
     SoftmaxCrossentropy,
     Tanh,
-    initial_state,
 )
-from tftwin.lockstep.run import resynchronised
+from tftwin.lockstep import resynchronised
 from tftwin.tensorflow import tf
 
 
-def networks():
+def models():
     hidden = [Tanh(), Relu(), Sigmoid(), LeakyRelu()]
     layers = [part for f in hidden for part in (Dense(24, 24), Activation(f))]
-    yield Network([*layers, Dense(24, 5)]), SoftmaxCrossentropy(), Adam(0.01)
+    yield Model(Network([*layers, Dense(24, 5)]), SoftmaxCrossentropy(), Adam(0.01), L2(1e-3))
     outputs = [Dense(24, 8), Activation(Sigmoid()), Dense(8, 5), Activation(Softmax())]
-    yield Network(outputs), CategoricalCrossentropy(), RMSProp(0.01)
+    yield Model(Network(outputs), CategoricalCrossentropy(), RMSProp(0.01), L2(1e-3))
 
 
 def corner():
-    for number, (network, loss, optimizer) in enumerate(networks()):
+    for number, model in enumerate(models()):
         for dtype in (np.float32, np.float64):
             rng = np.random.default_rng(number)
-            state = initial_state(optimizer, network.initial_theta(rng, dtype=dtype))
+            state = model.initial_state(rng, dtype=dtype)
             x = rng.standard_normal((61, 24)).astype(dtype)
             y = np.eye(5, dtype=dtype)[rng.integers(5, size=61)]
             for mode in ("eager", "function", "xla"):
-                report = resynchronised(
-                    network,
-                    loss,
-                    optimizer,
-                    state,
-                    [(x, y)],
-                    regularizer=L2(1e-3),
-                    mode=mode,
-                )
+                report = resynchronised(model, state, [(x, y)], mode=mode)
                 yield {
                     "network": number,
                     "dtype": np.dtype(dtype).name,

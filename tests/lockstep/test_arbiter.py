@@ -1,15 +1,14 @@
-"""Four faults, and whom the verdict blames. ``python -m tests.test_verdicts`` prints them."""
+"""Whom the arbiter blames for four faults. ``python -m tests.lockstep.test_arbiter`` prints it."""
 
 import numpy as np
 import pytest
 
-from refnn import Adam, RMSProp, SoftmaxCrossentropy, Tanh, initial_state, multilayer
-from refnn.activations import Tanh as RefnnTanh
-from refnn.optimizers import RMSProp as RefnnRMSProp
-from tests import checks
-from tests.faults import FAULTS, planted
+from refnn import Adam, Model, SoftmaxCrossentropy, Tanh, multilayer
+from tests.faults import checks
+from tests.faults.catalogue import FAULTS
+from tests.faults.planting import planted
 from tftwin.activations import Tanh as TwinTanh
-from tftwin.lockstep.run import resynchronised
+from tftwin.lockstep import resynchronised
 from tftwin.tensorflow import tf
 
 
@@ -37,18 +36,16 @@ def first(monkeypatch, owner, name, function, dtype=np.float32, stage=None):
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, function)
         rng = np.random.default_rng(0)
-        network, optimizer = multilayer([4, 5, 3], Tanh()), Adam(0.1)
-        state = initial_state(optimizer, network.initial_theta(rng, dtype=dtype))
+        model = Model(multilayer([4, 5, 3], Tanh()), SoftmaxCrossentropy(), Adam(0.1))
+        state = model.initial_state(rng, dtype=dtype)
         x = rng.standard_normal((12, 4)).astype(dtype)
         y = np.eye(3, dtype=dtype)[rng.integers(3, size=12)]
-        report = resynchronised(
-            network, SoftmaxCrossentropy(), optimizer, state, [(x, y)] * 2, mode="eager"
-        )
+        report = resynchronised(model, state, [(x, y)] * 2, mode="eager")
     return next(d for d in report.divergences if stage in (None, d.stage))
 
 
 def test_refnn_is_blamed_for_digits_that_it_loses(monkeypatch):
-    divergence = first(monkeypatch, RefnnTanh, "backward", in_half_precision)
+    divergence = first(monkeypatch, Tanh, "backward", in_half_precision)
     assert (divergence.stage, divergence.name) == ("backward", "dy1")
     assert divergence.explanation.endswith(": refnn broke its own bound")
 
@@ -63,10 +60,10 @@ def test_tftwin_is_blamed_for_digits_that_it_loses(monkeypatch):
 def test_two_formulas_are_told_from_lost_digits_and_the_quotient_names_the_right_one(
     monkeypatch, dtype
 ):
-    divergence = first(monkeypatch, RefnnTanh, "backward", one_minus_y, dtype)
+    divergence = first(monkeypatch, Tanh, "backward", one_minus_y, dtype)
     assert (divergence.stage, divergence.name) == ("backward", "dy1")
     assert divergence.explanation.endswith("the two formulas differ")
-    gradient = first(monkeypatch, RefnnTanh, "backward", one_minus_y, dtype, "gradient")
+    gradient = first(monkeypatch, Tanh, "backward", one_minus_y, dtype, "gradient")
     assert gradient.explanation.endswith("which is tftwin's value")
 
 
@@ -79,14 +76,13 @@ def test_a_fault_on_both_sides_is_seen_by_another_witness():
         blind(np.float64, its_part)
         with pytest.raises(checks.CheckError):
             check(np.float64, part)
-    assert RMSProp is RefnnRMSProp
 
 
 if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as monkeypatch:
         for label, owner, name, function, stage in (
-            ("refnn", RefnnTanh, "backward", in_half_precision, None),
+            ("refnn", Tanh, "backward", in_half_precision, None),
             ("tftwin", TwinTanh, "forward", in_bfloat16, None),
-            ("formula", RefnnTanh, "backward", one_minus_y, "gradient"),
+            ("formula", Tanh, "backward", one_minus_y, "gradient"),
         ):
             print(f"{label}: {first(monkeypatch, owner, name, function, stage=stage)}")

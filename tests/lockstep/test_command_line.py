@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refnn import SGD, MeanSquaredError, Tanh, initial_state, multilayer
-from refnn.training import train_step
-from tftwin.lockstep.record import Entry, record, save
+from refnn import SGD, MeanSquaredError, Model, Tanh, multilayer, train_step
+from refnn.record import Entry, record
+from tftwin.lockstep.records import save
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WITHOUT_TENSORFLOW = """
 import runpy, sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
@@ -34,11 +34,11 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def entries() -> list[Entry]:
     rng = np.random.default_rng(0)
-    network, optimizer = multilayer([3, 4, 2], Tanh()), SGD(0.1)
-    state = initial_state(optimizer, network.initial_theta(rng))
+    model = Model(multilayer([3, 4, 2], Tanh()), MeanSquaredError(), SGD(0.1))
+    state = model.initial_state(rng)
     x, y = (rng.standard_normal((5, n)).astype(np.float32) for n in (3, 2))
-    step = train_step(network, MeanSquaredError(), optimizer, state, x, y)
-    return [e for e in record(network, (), step) if e.name != "penalty"]
+    step = train_step(model, state, x, y)
+    return [e for e in record(model.network, (), step) if e.name != "penalty"]
 
 
 def moved(entries: list[Entry], factor: float) -> list[Entry]:

@@ -15,8 +15,8 @@ import pytest
 def test_a_corner_of_the_cube_is_within_its_bounds(threads, onednn, determinism):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM_")}
     run = subprocess.run(
-        [sys.executable, "-m", "tests.cube", str(threads), str(determinism)],
-        cwd=Path(__file__).parents[1],
+        [sys.executable, "-m", "tests.lockstep.cube", str(threads), str(determinism)],
+        cwd=Path(__file__).parents[2],
         env=environment | {"TF_ENABLE_ONEDNN_OPTS": str(onednn)},
         capture_output=True,
         text=True,

@@ -1,7 +1,7 @@
 """A run that is interfered with at random: after every interference both sides still agree."""
 
-import dataclasses
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from refnn import State, load_state, save_state
-from tests.strategies import cases, learning_rates, middle_of_a_run, regularizers, seeds
-from tftwin.lockstep.run import resynchronised
+from tests.helpers import same_bits
+from tests.lockstep.compare import agrees, compare
+from tests.strategies import Case, cases, learning_rates, middle_of_a_run, regularizers, seeds
 
 
 class Training(RuleBasedStateMachine):
@@ -37,16 +38,17 @@ class Training(RuleBasedStateMachine):
         self.batch = tuple(a[:1] for a in self.batch)
         self.pending = True
 
+    def change_the_model(self, **parts):
+        self.case = replace(self.case, model=replace(self.case.model, **parts))
+        self.pending = True
+
     @rule(rate=learning_rates)
     def change_the_learning_rate(self, rate):
-        optimizer = dataclasses.replace(self.case.optimizer, learning_rate=rate)
-        self.case = dataclasses.replace(self.case, optimizer=optimizer)
-        self.pending = True
+        self.change_the_model(optimizer=replace(self.case.optimizer, learning_rate=rate))
 
     @rule(regularizer=regularizers)
     def swap_l2(self, regularizer):
-        self.case = dataclasses.replace(self.case, regularizer=regularizer)
-        self.pending = True
+        self.change_the_model(regularizer=regularizer)
 
     @rule()
     def save_and_resume(self):
@@ -54,12 +56,7 @@ class Training(RuleBasedStateMachine):
             path = Path(folder, "state.npz")
             save_state(path, self.state)
             resumed = load_state(path)
-        assert resumed.step == self.state.step
-        for one, other in zip(
-            (resumed.theta, *resumed.slots), (self.state.theta, *self.state.slots), strict=True
-        ):
-            assert one.dtype == other.dtype
-            assert one.tobytes() == other.tobytes()
+        assert same_bits(resumed, self.state)
         self.state = resumed
         self.pending = True
 
@@ -76,16 +73,8 @@ class Training(RuleBasedStateMachine):
             return
         self.pending = False
         case = self.case
-        report = resynchronised(
-            case.network,
-            case.loss,
-            case.optimizer,
-            self.state,
-            [self.batch],
-            regularizer=case.regularizer,
-            mode="eager",
-        )
-        assert report.agreed, "\n".join(map(str, report.divergences[:3]))
+        report = compare(Case(case.model, self.state, [self.batch]))
+        agrees(report)
         finite = np.isfinite(report.state.theta).all()
         self.state = report.state if finite else State(case.state.theta, case.state.slots)
 

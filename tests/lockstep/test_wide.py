@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from refnn import L2, SoftmaxCrossentropy, Tanh, multilayer
 from refnn.activations import LeakyRelu, Relu, Sigmoid
 from refnn.losses import MeanSquaredError
-from tests.strategies import dtypes, middle_of_a_run, optimizers, seeds
-from tests.tally import TALLY
-from tftwin.lockstep.run import resynchronised
+from refnn.training import Model
+from tests.lockstep.compare import agrees, compare
+from tests.strategies import Case, dtypes, middle_of_a_run, optimizers, seeds
 
 functions = st.sampled_from([Tanh(), Relu(), Sigmoid(), LeakyRelu()])
 
@@ -39,6 +39,7 @@ def test_wide_networks_agree(
     network = multilayer([inputs, *hidden, outputs], function)
     state = middle_of_a_run(rng, optimizer, network.initial_theta(rng, dtype=dtype), 17)
     loss = MeanSquaredError() if outputs == 1 else SoftmaxCrossentropy()
+    model = Model(network, loss, optimizer, regularizer)
     for _ in range(2):
         x = rng.standard_normal((rows, inputs)).astype(dtype)
         y = (
@@ -46,16 +47,6 @@ def test_wide_networks_agree(
             if outputs == 1
             else np.eye(10)[rng.integers(10, size=rows)]
         )
-        report = TALLY.add(
-            resynchronised(
-                network,
-                loss,
-                optimizer,
-                state,
-                [(x, y.astype(dtype))],
-                regularizer=regularizer,
-                mode="eager",
-            )
-        )
-        assert report.agreed, "\n".join(map(str, report.divergences[:5]))
+        report = compare(Case(model, state, [(x, y.astype(dtype))]))
+        agrees(report)
         assert report.elements > 3 * network.size

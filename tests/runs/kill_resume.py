@@ -1,11 +1,10 @@
 """Kill real processes with SIGKILL at random instants, and see that each run ends bit for bit.
 
-    python -m tests.kill_resume FOLDER KILLS SEED
+    python -m tests.runs.kill_resume FOLDER KILLS SEED
 
 prints what happened as one line of JSON. Children are forked, so that a life begins within a
-millisecond; refnn and NumPy are all that is loaded. A run lives until it is killed, is resumed, is
-killed again, and so on until it has ended; after every kill a copy of its checkpoint is resumed to
-the end, too.
+millisecond. A run lives until it is killed, is resumed, is killed again, and so on until it has
+ended; after every kill a copy of its checkpoint is resumed to the end, too.
 """
 
 import contextlib
@@ -24,17 +23,19 @@ from refnn import (
     Checkpoint,
     ExponentialDecay,
     MeanSquaredError,
+    Model,
     Tanh,
     fit,
-    initial_state,
     multilayer,
     resume,
 )
-from refnn.checkpoints import load_run
+from refnn.runs.checkpoints import load_run
+from tests.helpers import run_bits
 
 EPOCHS = 24
-NETWORK = multilayer([4, 6, 2], Tanh())
-PARTS = NETWORK, MeanSquaredError(), Adam(ExponentialDecay(0.05, 0.999))
+MODEL = Model(
+    multilayer([4, 6, 2], Tanh()), MeanSquaredError(), Adam(ExponentialDecay(0.05, 0.999))
+)
 DATA = np.random.default_rng(1).standard_normal((120, 6)).astype(np.float32)
 X, Y = DATA[:, :4], DATA[:, 4:]
 OPTIONS = {
@@ -45,22 +46,13 @@ OPTIONS = {
 }
 
 
-def begin_or_resume(path, every_epochs=1, on_epoch=None):
+def begin_or_resume(path, every_epochs=1):
     """Do what a user's script does: go on where a checkpoint is, begin where none is."""
     checkpoint = Checkpoint(path, every_epochs)
-    options = OPTIONS | {"callback": on_epoch}
     if path.exists():
-        return resume(*PARTS, checkpoint, X, Y, **options)
+        return resume(MODEL, checkpoint, X, Y, **OPTIONS)
     rng = np.random.default_rng(7)
-    start = initial_state(PARTS[2], NETWORK.initial_theta(rng))
-    return fit(*PARTS, start, X, Y, rng=rng, checkpoint=checkpoint, **options)
-
-
-def bits(state, history):
-    """Everything that must be the same: all but the seconds."""
-    columns = {name: column for name, column in vars(history).items() if name != "seconds"}
-    arrays = [state.theta.tobytes(), *(slot.tobytes() for slot in state.slots)]
-    return arrays, state.step, columns
+    return fit(MODEL, MODEL.initial_state(rng), X, Y, rng=rng, checkpoint=checkpoint, **OPTIONS)
 
 
 def life(path):
@@ -92,7 +84,7 @@ def kill_once(path, seconds):
 
 def main(folder, kills, seed):
     folder, rng = Path(folder), np.random.default_rng(seed)
-    expected = bits(*begin_or_resume(folder / "whole.npz", every_epochs=EPOCHS))
+    expected = run_bits(*begin_or_resume(folder / "whole.npz", every_epochs=EPOCHS))
     start = time.perf_counter()
     os.waitpid(life(folder / "timed.npz"), 0)
     duration = time.perf_counter() - start
@@ -101,14 +93,14 @@ def main(folder, kills, seed):
     while len(seen) < kills:
         killed = kill_once(path, rng.uniform(0, 0.6 * duration))
         if killed is None:  # it has ended before
-            assert bits(*begin_or_resume(path)) == expected
+            assert run_bits(*begin_or_resume(path)) == expected
             path.unlink()
             ended += 1
             continue
         seen.append(killed)
         if path.exists():
             shutil.copy(path, copy)
-        equal += bits(*begin_or_resume(copy, every_epochs=EPOCHS)) == expected
+        equal += run_bits(*begin_or_resume(copy, every_epochs=EPOCHS)) == expected
         copy.unlink()
     print(
         json.dumps(

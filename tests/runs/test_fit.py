@@ -1,13 +1,23 @@
-"""The batches of ``fit`` are those of ``batches``; its look for what is not finite sees all."""
+"""What ``fit`` repeats: the batches of ``batches``, finite numbers, and the same bits again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnn import State
+from refnn import L2, SGDM, Adam, MeanSquaredError, Model, Relu, State, multilayer, train_step
 from refnn.datasets import batches
-from refnn.training import _epoch, _finite
+from refnn.runs.fit import _finite, cut
+from tests.helpers import fill, rounded, same_bits
+from tftwin.lockstep.roundoff import exact
+
+ROOT = Path(__file__).parents[2]
 
 
 @given(
@@ -20,7 +30,7 @@ def test_the_batches_of_fit(n, batch_size, width, seed):
     x = np.broadcast_to(np.arange(n, dtype=np.float32)[:, None], (n, width))
     y = -x[:, :1]
     ours, theirs = (None if seed is None else np.random.default_rng(seed) for _ in range(2))
-    found = [(one[:, 0], other[:, 0]) for one, other in _epoch(x, y, batch_size, ours)]
+    found = [(one[:, 0], other[:, 0]) for one, other in cut(x, y, batch_size, ours)]
     expected = list(batches(n, batch_size, theirs))
     assert len(found) == len(expected)
     for (one, other), rows in zip(found, expected, strict=True):
@@ -40,3 +50,54 @@ def test_one_number_that_is_not_finite_is_seen(bad, dtype):
         assert _finite(State(huge, (huge, huge)))
         assert not _finite(State(ill))
         assert not _finite(State(huge, (huge, ill)))
+
+
+RUN = """
+import json, sys
+import numpy as np
+import refnn
+
+rng = np.random.default_rng(11)
+network = refnn.multilayer([256, 192, 10], refnn.Relu())
+rule = getattr(refnn, sys.argv[1])(0.01)
+model = refnn.Model(network, refnn.MeanSquaredError(), rule, refnn.L2(0.001))
+theta = network.initial_theta(rng)
+slots = [0.5 + rng.random(theta.size, dtype=np.float32) for _ in rule.slot_names]
+start = refnn.State(theta, tuple(slots), 100)
+x = rng.standard_normal((384, 256), dtype=np.float32)
+y = rng.standard_normal((384, 10), dtype=np.float32)
+state, _ = refnn.fit(model, start, x, y, epochs=2, batch_size=192, rng=rng, progress=False)
+np.savez(sys.argv[2], state.theta, *state.slots)
+"""
+
+
+@pytest.mark.parametrize("optimizer", [SGDM(0.01), Adam(0.01)], ids=lambda o: type(o).__name__)
+def test_the_same_seed_gives_the_same_bits_and_two_threads_stay_within_the_bound(
+    optimizer, tmp_path
+):
+    """Four steps, free-running: the bound grows with them, on refnn's own code."""
+    ends = []
+    for number, threads in enumerate("112"):
+        path = tmp_path / f"{number}.npz"
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
+        subprocess.run(
+            [sys.executable, "-c", RUN, type(optimizer).__name__, str(path)],
+            env=environment, check=True, timeout=60,
+        )  # fmt: skip
+        with np.load(path) as file:
+            ends.append(State(file["arr_0"], tuple(file[n] for n in file.files[1:]), 104))
+    assert same_bits(ends[0], ends[1])
+
+    rng = np.random.default_rng(11)
+    model = Model(multilayer([256, 192, 10], Relu()), MeanSquaredError(), optimizer, L2(0.001))
+    theta = model.network.initial_theta(rng)
+    slots = [0.5 + rng.random(theta.size, dtype=np.float32) for _ in optimizer.slot_names]
+    bounded = rounded(State(theta, tuple(slots), 100))  # from the middle of a run: v is not 0
+    x = rng.standard_normal((384, 256), dtype=np.float32)
+    y = rng.standard_normal((384, 10), dtype=np.float32)
+    for _ in range(2):
+        for rows in batches(384, 192, rng):
+            bounded = train_step(model, bounded, exact(x[rows]), y[rows]).state
+    print(json.dumps({"fill": fill(ends[0], ends[2], bounded)}))
+    moved = np.abs(ends[0].theta - theta)
+    assert np.median(2 * bounded.theta.bound) < np.median(moved)  # a bound that says something

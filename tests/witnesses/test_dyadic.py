@@ -14,11 +14,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnn import L2, SGD, SGDM, Asymmetric, LeakyRelu, MeanSquaredError, Network, Relu, State
+from refnn import (
+    L2,
+    SGD,
+    SGDM,
+    Asymmetric,
+    LeakyRelu,
+    MeanSquaredError,
+    Model,
+    Network,
+    Relu,
+    State,
+    backpropagate,
+    train_step,
+)
 from refnn.layers import Activation, Dense
-from refnn.training import train_step
 from tests.strategies import seeds
-from tftwin.lockstep.run import make_trainer
+from tftwin.counterparts import twin
+from tftwin.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,8 @@ def network_output(network, parameters, row):
     return values
 
 
-def exact_loss(network, loss, regularizer, parameters, x, y):
+def exact_loss(model, parameters, x, y):
+    network, loss, regularizer = model.network, model.loss, model.regularizer
     total = Dual(Fraction(0))
     for row, targets in zip(x, y, strict=True):
         for value, target in zip(network_output(network, parameters, row), targets, strict=True):
@@ -85,12 +99,12 @@ def exact_loss(network, loss, regularizer, parameters, x, y):
     return total
 
 
-def exact_gradient(network, loss, regularizer, theta, x, y):
+def exact_gradient(model, theta, x, y):
     """The loss, and each of its derivatives by a forward pass of its own."""
     gradient = []
     for i in range(len(theta)):
         parameters = [Dual(Fraction(float(w)), Fraction(int(i == j))) for j, w in enumerate(theta)]
-        total = exact_loss(network, loss, regularizer, parameters, x, y)
+        total = exact_loss(model, parameters, x, y)
         gradient.append(total.b)
     return total.a, gradient
 
@@ -119,7 +133,7 @@ def dyadic_runs(draw):
     slots = tuple(
         (rng.integers(-4, 5, network.size) / 4).astype(dtype) for _ in optimizer.slot_names
     )
-    return network, loss, optimizer, regularizer, State(theta, slots, 3), x, y
+    return Model(network, loss, optimizer, regularizer), State(theta, slots, 3), x, y
 
 
 def exactly(values):
@@ -132,13 +146,13 @@ def exactly(values):
 @settings(max_examples=100)
 @given(dyadic_runs())
 def test_three_witnesses_give_the_same_numbers(run):
-    network, loss, optimizer, regularizer, state, x, y = run
-    value, gradient = exact_gradient(network, loss, regularizer, state.theta, x, y)
+    model, state, x, y = run
+    optimizer = model.optimizer
+    value, gradient = exact_gradient(model, state.theta, x, y)
     (value,), gradient = exactly([value]), exactly(gradient)
 
-    one = train_step(network, loss, optimizer, state, x, y, regularizer)
-    trainer = make_trainer(network, loss, optimizer, state, regularizer, "eager")
-    other = trainer.step(x, y)
+    one = train_step(model, state, x, y)
+    other = Trainer(twin(model), state, "eager").step(x, y)
     for step in (one, other):
         assert step.loss == value
         flat = np.concatenate([g.reshape(-1) for g in step.gradients])
@@ -165,9 +179,9 @@ def test_the_grids_have_kinks(function, slope):
     """A unit whose input is exactly 0 in every row passes on its slope at 0, and nothing else."""
     network = Network([Dense(1, 1, use_bias=False), Activation(function), Dense(1, 1, False)])
     theta, x, y = np.array([0.0, 1.0]), np.array([[1.0]]), np.array([[2.0]])
-    step = train_step(network, MeanSquaredError(), SGD(1.0), State(theta), x, y)
-    assert step.gradients[0].item() == -4 * slope
-    assert exact_gradient(network, MeanSquaredError(), None, theta, x, y)[1][0] == -4 * slope
+    model = Model(network, MeanSquaredError())
+    assert backpropagate(model, theta, x, y).gradients[0].item() == -4 * slope
+    assert exact_gradient(model, theta, x, y)[1][0] == -4 * slope
 
 
 def test_at_a_tie_the_asymmetric_loss_takes_its_second_branch():

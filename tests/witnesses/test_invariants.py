@@ -4,15 +4,17 @@ Where the two ways to compute the same thing round differently, each carries its
 they may be apart by the sum.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnn import L2, SGD, Network, Softmax, State
+from refnn import L2, SGD, Model, Network, Softmax, backpropagate
 from refnn.layers import Dense
 from refnn.losses import Asymmetric, CategoricalCrossentropy, MeanSquaredError, SoftmaxCrossentropy
-from refnn.training import train_step
+from tests.helpers import same_bits
 from tests.strategies import cases, dtypes, seeds, targets
 from tftwin.lockstep.bounds import bounds_of_step
 from tftwin.lockstep.roundoff import Rounded, exact
@@ -26,18 +28,12 @@ def flat(step):
     return value, np.concatenate([g.bound.reshape(-1) for g in step.gradients])
 
 
-def bounded(case, x=None, y=None, regularizer=None, theta=None, network=None):
-    state = case.state if theta is None else State(theta)
+def bounded(case, x=None, y=None, theta=None):
+    """The gradients of a batch without a penalty, each with its bound."""
+    theta = case.state.theta if theta is None else theta
     x, y = case.batches[0] if x is None else (x, y)
-    return bounds_of_step(
-        case.network if network is None else network,
-        case.loss,
-        SGD(0.1),
-        regularizer,
-        State(state.theta),
-        x,
-        y,
-    )
+    model = replace(case.model, regularizer=None)
+    return bounds_of_step(model, model.state_at(theta), x, y)
 
 
 def apart(one, other, allowed):
@@ -49,7 +45,7 @@ def apart(one, other, allowed):
 def test_softmax_does_not_see_a_shift(dtype, seed, shift):
     x = (np.random.default_rng(seed).integers(-40, 40, (5, 4)) / 8).astype(dtype)
     one, other = Softmax().forward(x), Softmax().forward(x + dtype(shift))
-    assert one.tobytes() == other.tobytes()  # x and the shift are exact: x − max x has equal bits
+    assert same_bits(one, other)  # x and the shift are exact: x − max x has equal bits
 
 
 @given(dtypes, seeds)
@@ -117,19 +113,17 @@ def test_two_half_batches_make_one(case):
 def test_l2_does_not_know_the_batch(case, rate):
     """The penalty is the same for any batch, and its gradient is λ W on weights and 0 on biases."""
     x, y = case.batches[0]
-    regularizer = L2(rate)
-    one = train_step(case.network, case.loss, SGD(0.1), State(case.state.theta), x, y, regularizer)
-    other = train_step(
-        case.network, case.loss, SGD(0.1), State(case.state.theta), x[:1], y[:1], regularizer
-    )
-    assert np.asarray(one.penalty).tobytes() == np.asarray(other.penalty).tobytes()
-    without = train_step(case.network, case.loss, SGD(0.1), State(case.state.theta), x, y)
+    plain = Model(case.network, case.loss)
+    model = replace(plain, regularizer=L2(rate))
     theta = case.state.theta
-    for p, with_l2, plain in zip(
-        case.network.parameters, one.gradients, without.gradients, strict=True
+    one = backpropagate(model, theta, x, y)
+    other = backpropagate(model, theta, x[:1], y[:1])
+    assert same_bits(one.penalty, other.penalty)
+    without = backpropagate(plain, theta, x, y)
+    for p, g, with_l2 in zip(
+        case.network.parameters, without.gradients, one.gradients, strict=True
     ):
-        expected = plain + regularizer.rate * p.of(theta) if p.is_weight else plain
-        assert with_l2.tobytes() == expected.tobytes()
+        assert same_bits(with_l2, g + rate * p.of(theta) if p.is_weight else g)
 
 
 @given(cases(steps=1, optimizers=SUMS), seeds)
@@ -145,9 +139,9 @@ def test_permuting_hidden_units_permutes_theta(case, seed):
     def permuted(vector):
         vector = vector.copy()
         for p in case.network.parameters:
-            if p.name == f"W{first}":
+            if p.layer == first and p.is_weight:
                 p.of(vector)[...] = p.of(vector)[:, order]
-            elif p.name == f"b{first}" or p.name == f"W{second}":
+            elif p.layer == first or (p.layer == second and p.is_weight):
                 p.of(vector)[...] = p.of(vector)[order]
         return vector
 
@@ -162,11 +156,9 @@ def test_permuting_hidden_units_permutes_theta(case, seed):
 def test_the_bounds_of_these_tests_are_no_bounds_of_nothing():
     """A gradient that is a millionth off is seen."""
     rng = np.random.default_rng(0)
-    network = Network([Dense(3, 2)])
+    model = Model(Network([Dense(3, 2)]), MeanSquaredError())
     x, y = rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
-    step = bounds_of_step(
-        network, MeanSquaredError(), SGD(0.1), None, State(rng.standard_normal(8)), x, y
-    )
+    step = bounds_of_step(model, model.state_at(rng.standard_normal(8)), x, y)
     value, bound = flat(step)
     assert isinstance(step.gradients[0], Rounded)
     assert apart(value, value * (1 + 1e-6), 2 * bound).all()

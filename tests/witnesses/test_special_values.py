@@ -18,9 +18,10 @@ from refnn.losses import (
 )
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.regularizers import L2
+from tftwin.counterparts import twin
 from tftwin.lockstep.roundoff import exact
+from tftwin.lockstep.verdict import bits
 from tftwin.tensorflow import tf
-from tftwin.twin import twin
 
 FLUSHED = "TensorFlow flushes subnormal numbers to zero, in and out"
 REASONS = {
@@ -50,10 +51,6 @@ def specials(dtype):
     signed = {f"+{n}": dtype(v) for n, v in zip(SPECIAL, values, strict=True)}
     signed |= {f"-{n}": dtype(-v) for n, v in zip(SPECIAL, values, strict=True)}
     return signed | {"NaN": dtype(np.nan)}
-
-
-def bits(a):
-    return np.ascontiguousarray(a).view(f"int{8 * a.dtype.itemsize}")
 
 
 def explained(function, kind, name):

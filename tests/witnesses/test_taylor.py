@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 from refnn.activations import LeakyRelu, Relu, Sigmoid, Softmax, Tanh, derivative
 from refnn.layers import Activation, Dense
-from refnn.losses import CLIP, Asymmetric, CategoricalCrossentropy
+from refnn.losses import CLIP, Asymmetric, CategoricalCrossentropy, MeanSquaredError
+from refnn.network import multilayer
 from refnn.regularizers import L2
-from refnn.state import State
-from refnn.training import train_step
+from refnn.training import Model, backpropagate, objective
 from tests.strategies import (
+    Case,
     activations,
     cases,
     losses,
@@ -113,18 +114,13 @@ def check(taylor):
 
 def of_a_step(case, rng):
     """The training loss as a function of θ."""
-    network, loss, optimizer, state, x, y, regularizer = case.step
+    model, state, x, y = case.step
+    network, loss = model.network, model.loss
+    wide_x, wide_y = exact(x.astype(np.float64)), y.astype(np.float64)
 
     def f(theta):
-        if isinstance(theta, np.ndarray):
-            x_, y_ = x, y
-        else:
-            x_, y_ = exact(x.astype(np.float64)), exact(y.astype(np.float64))
-        value = loss.value(y_, network.forward(theta, x_)[-1])
-        if regularizer is not None:
-            weights = [p.of(theta) for p in network.parameters if p.is_weight]
-            value = value + regularizer.value(weights)
-        return value
+        data = (x, y) if isinstance(theta, np.ndarray) else (wide_x, exact(wide_y))
+        return objective(model, theta, *data)
 
     def branches(theta):
         outputs = network.forward(theta, x)
@@ -141,24 +137,14 @@ def of_a_step(case, rng):
             sides += [(q >= CLIP).ravel(), (q <= 1 - CLIP).ravel()]
         return np.concatenate([*sides, np.zeros(0, bool)])
 
-    bounded = train_step(
-        network,
-        loss,
-        optimizer,
-        State(exact(state.theta.astype(np.float64)), tuple(
-            exact(s.astype(np.float64)) for s in state.slots
-        ), state.step),
-        exact(x.astype(np.float64)),
-        y.astype(np.float64),
-        regularizer,
-    )  # fmt: skip
-    step = train_step(*case.step)
+    found = backpropagate(model, state.theta, x, y)
+    bounded = backpropagate(model, exact(state.theta.astype(np.float64)), wide_x, wide_y)
     return Taylor(
         f,
         branches,
         state.theta,
         rng.standard_normal(len(state.theta)).astype(EXTENDED),
-        np.concatenate([g.ravel() for g in step.gradients]),
+        np.concatenate(found.gradients, axis=None),
         np.concatenate([g.bound.ravel() for g in bounded.gradients]),
     )
 
@@ -177,7 +163,7 @@ def test_the_gradient_of_a_training_step(case, seed):
 def test_the_gradient_of_a_smooth_network_is_of_order_two(case, seed):
     """Here the remainder must be seen: not one of these cases may pass by being noise."""
     assume(not isinstance(case.loss, (Asymmetric, CategoricalCrossentropy)))
-    assume(case.network.outputs > 1 or case.loss.__class__.__name__ == "MeanSquaredError")
+    assume(case.network.outputs > 1 or isinstance(case.loss, MeanSquaredError))
     assume(not isinstance(getattr(case.network.layers[-1], "function", None), Softmax))
     with np.errstate(under="ignore"):
         assert check(of_a_step(case, np.random.default_rng(seed))) >= 2
@@ -310,7 +296,9 @@ def test_the_derivative_for_plots_is_of_order_two_everywhere(function):
 def test_a_transposed_weight_in_backward_is_seen(monkeypatch):
     """A square W, whose transpose has the same shape."""
     rng = np.random.default_rng(0)
-    case = next_case(rng)
+    theta, x, y = (numbers(rng, s).astype(EXTENDED) for s in (24, (4, 3), (4, 3)))
+    model = Model(multilayer([3, 3, 3], Tanh()), MeanSquaredError())
+    case = Case(model, model.state_at(theta), [(x, y)])
     with np.errstate(under="ignore"):
         assert of_a_step(case, rng).order(of_a_step(case, rng).gradient) == 2
         monkeypatch.setattr(
@@ -318,15 +306,3 @@ def test_a_transposed_weight_in_backward_is_seen(monkeypatch):
         )
         taylor = of_a_step(case, rng)
         assert taylor.order(taylor.gradient) == 1
-
-
-def next_case(rng):
-    from strategies import Case
-
-    from refnn.losses import MeanSquaredError
-    from refnn.network import multilayer
-    from refnn.optimizers import SGD
-
-    network = multilayer([3, 3, 3], Tanh())
-    theta, x, y = (numbers(rng, s).astype(EXTENDED) for s in (network.size, (4, 3), (4, 3)))
-    return Case(network, MeanSquaredError(), SGD(), None, State(theta), [(x, y)])

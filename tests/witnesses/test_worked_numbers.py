@@ -18,10 +18,11 @@ from refnn.network import multilayer
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import ExponentialDecay, PerEpoch
-from refnn.training import initial_state, train_step
+from refnn.training import Model, train_step
+from tests.strategies import FLOATS
 from tftwin.lockstep.roundoff import exact
 
-each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+each_dtype = pytest.mark.parametrize("dtype", FLOATS)
 pytestmark = pytest.mark.filterwarnings("error")
 
 
@@ -227,8 +228,9 @@ def test_matt_mazurs_2_2_2_network():
     """Mazur, *A Step by Step Backpropagation Example* (2015)."""
     network = multilayer([2, 2, 2], Sigmoid(), Sigmoid())
     theta = np.array([0.15, 0.25, 0.20, 0.30, 0.35, 0.35, 0.40, 0.50, 0.45, 0.55, 0.60, 0.60])
-    x, y, optimizer = np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]]), SGD(0.5)
-    step = train_step(network, HalfSquares(), optimizer, initial_state(optimizer, theta), x, y)
+    model = Model(network, HalfSquares(), SGD(0.5))
+    x, y = np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
+    step = train_step(model, model.state_at(theta), x, y)
     assert printed(step.loss, "0.298371109")
     (W1, W2) = (p.of(step.state.theta) for p in network.parameters if p.is_weight)
     assert printed(W2[0, 0], "0.35891648")

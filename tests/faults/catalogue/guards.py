@@ -1,0 +1,32 @@
+"""Faults in refnn/guards.py and refnn/checks.py."""
+
+from tests.faults import checks
+from tests.faults.planting import at
+
+# fmt: off
+targets = at("refnn.guards:check_targets", checks.guards, "", "labels that are no distribution")
+fast = at("refnn.guards:check_batch", checks.guards, "", "another dtype")
+
+FAULTS = [
+    targets("guard: thrown away", "if bad.any():", "bad.any()\n    if False:",
+            note="evidence 2, einops"),
+    targets("guard: inverted", "if bad.any():", "if not bad.any():", stage="right data",
+            note="evidence 1, array-api-tests"),
+    targets("guard: no loss takes distributions", '"takes_distributions", False',
+            '"takes_distribution", False', note="a name misspelt, and a default that hides it"),
+    fast("guard: the fast look forgets the dtype", "x.dtype == (dtype := theta.dtype) == y.dtype",
+         "(dtype := theta.dtype)", note="the slow checks are never asked"),
+    fast("guard: the fast look lets no rows in", "and n > 0", "and n >= 0", stage="no rows",
+         note="off by one"),
+    at("refnn.checks:finite", checks.guards, "", "NaN")(
+        "guard: NaN compared", "~np.isfinite(value)", "value == np.nan", note="NaN equals nothing",
+    ),
+    at("refnn.checks:array", checks.guards, "", "another dtype")(
+        "guard: any dtype", "dtype is not None and value.dtype != dtype", "False",
+        note="a silent cast",
+    ),
+    at("refnn.checks:number", checks.dtypes, "", "learning rate")(
+        "hyper-parameter kept as np.float64", "return as_float", "return value",
+        note="turns float32 arithmetic into float64",
+    ),
+]
