@@ -77,7 +77,6 @@ def explain(evidence: Evidence, divergences: list[Divergence]) -> list[Divergenc
         One for each tensor.
     """
     parts = [d for d in divergences if _is_part(d)]
-    parts.sort(key=lambda d: "gradient" not in d.stage)
     explained = [_explained(evidence, d) for d in parts[:EXPLAINED]] + parts[EXPLAINED:]
     first = next((d for d in explained if d.wrong), explained[0] if explained else None)
     whole = [_consequence(d, first) for d in divergences if not _is_part(d)]

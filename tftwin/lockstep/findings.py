@@ -180,6 +180,8 @@ class Report:
         Formulas of refnn whose rounding error is far above that of the definition.
     stopped : str
         What left the finite numbers, after which the run stopped; else "".
+    left_out : str
+        What could not be compared, because a function of the user's own knows one dtype only.
     seconds_refnn, seconds_tftwin : float
         Time spent in the steps of each side.
     state : State
@@ -191,6 +193,7 @@ class Report:
     divergences: list[Divergence] = field(default_factory=list)
     lost_digits: list[LostDigits] = field(default_factory=list)
     stopped: str = ""
+    left_out: str = ""
     seconds_refnn: float = 0.0
     seconds_tftwin: float = 0.0
     state: State | None = None
@@ -204,6 +207,7 @@ class Report:
             joined.divergences += report.divergences
             joined.lost_digits += report.lost_digits
             joined.stopped = joined.stopped or report.stopped
+            joined.left_out = joined.left_out or report.left_out
             joined.seconds_refnn += report.seconds_refnn
             joined.seconds_tftwin += report.seconds_tftwin
             for row in report.rows:

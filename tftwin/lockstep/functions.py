@@ -51,11 +51,7 @@ def compare_functions(
     if not np.array_equal(one, np.asarray(plain(rounded)), equal_nan=True):
         raise ValueError("bounded computes another value than refnn; expected the same function")
     row = Row("function", "value")
-    found = judge(row, 1, one, other, rounded.bound)
-    report = Report(
-        rows=[row],
-        divergences=[] if found is None else [found],
-        seconds_refnn=middle - began,
-        seconds_tftwin=end - middle,
-    )
+    divergences = judge(row, 1, one, other, rounded.bound)
+    report = Report(rows=[row], divergences=divergences)
+    report.seconds_refnn, report.seconds_tftwin = middle - began, end - middle
     return Compared(one, other, report)

@@ -71,6 +71,8 @@ def verdict(report: Report) -> str:
         counted += f"; {report.unbounded:,} differ under an infinite bound"
     if report.subnormal:
         counted += f"; {report.subnormal:,} are subnormal"
+    if report.left_out:
+        counted += f"; left out: {report.left_out}"
     if report.agreed:
         return f"agreed: {counted}"
     if report.stopped:
@@ -128,6 +130,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "vacuous": report.vacuous,
         "subnormal": report.subnormal,
         "stopped": report.stopped,
+        "left_out": report.left_out,
         "lost_digits": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.lost_digits],
         "divergences": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.divergences],
     }

@@ -26,6 +26,7 @@ from tftwin.lockstep.findings import (
 )
 from tftwin.lockstep.verdict import judge_records, same_bits
 from tftwin.optimizers import update as tf_update
+from tftwin.tensorflow import tf
 from tftwin.trainer import Mode, Trainer
 
 
@@ -127,9 +128,7 @@ class _Lockstep:
         self.layers = alone.OnTensorflow(self.twin, mode)
         self.report = Report()
         self.rows: dict[tuple[str, str], Row] = {}
-        self.families = ["layer", "walk", "mirror"]
-        if state.theta.dtype == np.float32:
-            self.families.append("float64")
+        self.in_float64 = state.theta.dtype == np.float32
 
     def compare(self, state: State, x: Array, y: Array) -> Step:
         """Make one step on both sides, judge all of it, and return refnn's."""
@@ -212,9 +211,14 @@ class _Lockstep:
             ("walk", step, alone.on_refnn(model, given), None),
             ("mirror", alone.on_refnn(model, tf_given), alone.of_step(other), tf_given),
         ]
-        if "float64" in self.families:
+        if self.in_float64:
             wide = given.cast(np.float64)
-            families.append(("float64", alone.on_refnn(model, wide), self.layers(wide), wide))
+            try:
+                both = alone.on_refnn(model, wide), self.layers(wide)
+                families.append(("float64", *both, wide))
+            except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+                self.in_float64 = False
+                self.report.left_out = f"the layers in float64: {type(error).__name__}"
         return [self._family(*family, one.state.step) for family in families]
 
     def _family(

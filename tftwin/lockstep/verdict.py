@@ -41,8 +41,8 @@ def same_bits(one: Any, other: Any) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and bool((bits(a) == bits(b)).all())
 
 
-def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> Divergence | None:
-    """Add one tensor of one step to its row, and return its worst divergence, if there is one.
+def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Divergence]:
+    """Add one tensor of one step to its row; return its worst divergence, if there is one.
 
     Numbers that are not finite are treated alike on both sides: two NaNs are equal, an infinity
     equals itself, and anything else differs, unless the bound is infinite.
@@ -79,7 +79,7 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> Divergenc
         row.bit_equal += a.size - count
         row.fills[0] += a.size - count
         if not count:
-            return None
+            return []
         places = np.flatnonzero(differ)
         one, other = a.reshape(-1)[places], b.reshape(-1)[places]
         allowed = np.broadcast_to(allowed, a.shape).reshape(-1)[places]
@@ -110,18 +110,20 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> Divergenc
         row.ulp, row.ulp_step, row.ulp_index = float(distance[farthest]), step, index(farthest)
         row.ulp_values = (float(one[farthest]), float(other[farthest]))
     if not divergent.any():
-        return None
+        return []
     worst = int(np.where(divergent, np.where(np.isnan(fill), np.inf, fill), -1.0).argmax())
-    return Divergence(
-        step,
-        row.stage,
-        row.name,
-        index(worst),
-        float(one[worst]),
-        float(other[worst]),
-        float(allowed[worst]),
-        int(divergent.sum()),
-    )
+    return [
+        Divergence(
+            step,
+            row.stage,
+            row.name,
+            index(worst),
+            float(one[worst]),
+            float(other[worst]),
+            float(allowed[worst]),
+            int(divergent.sum()),
+        )
+    ]
 
 
 def _count_what_says_little(row: Row, a: Array, b: Array, allowed: Array) -> None:
@@ -159,8 +161,7 @@ def judge_records(
     for one, other in zip(refnn, tftwin, strict=True):
         row = rows.setdefault(one[:2], Row(one.stage, one.name))
         bound = 0.0 if one.bound is None else one.bound
-        found = judge(row, step, one.array, other.array, bound)
-        divergences += [] if found is None else [found]
+        divergences += judge(row, step, one.array, other.array, bound)
     return divergences
 
 
