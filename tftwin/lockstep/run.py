@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from refnn import checks, guards
+from refnn.layers import Activation
 from refnn.record import Entry, record, state_entries
 from refnn.runs.memory import keep_freed_memory
 from refnn.state import State, Step
@@ -16,11 +17,10 @@ from tftwin.counterparts import twin
 from tftwin.lockstep import alone, ledger
 from tftwin.lockstep.arbiter import Evidence, explain
 from tftwin.lockstep.bounds import bound_of, bounds_of_rule, bounds_of_step, rule_alone
-from tftwin.lockstep.definitions import MULTIPLE
+from tftwin.lockstep.digits import lost_digits
 from tftwin.lockstep.findings import (
     MIRROR,
     RULE,
-    LostDigits,
     Report,
     Row,
 )
@@ -217,6 +217,8 @@ class _Lockstep:
                 both = alone.on_refnn(model, wide), self.layers(wide)
                 families.append(("float64", *both, wide))
             except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+                if not _has_own_functions(model):
+                    raise
                 self.in_float64 = False
                 self.report.left_out = f"the layers in float64: {type(error).__name__}"
         return [self._family(*family, one.state.step) for family in families]
@@ -236,25 +238,11 @@ class _Lockstep:
         return _bounded(refnn, bounds, dtype), tftwin
 
 
-def lost_digits(step: int, bounds: list[Entry], defined: list[Entry]) -> list[LostDigits]:
-    """Return the tensors whose derived bound is above ``MULTIPLE`` times the definition's."""
-    found = []
-    for derived, definition in zip(bounds, defined, strict=True):
-        if definition.array is None:
-            continue
-        bound = np.asarray(bound_of(derived.array), np.float64)
-        limit = np.asarray(definition.array.bound, np.float64)
-        value = np.asarray(derived.array.value)
-        room = np.finfo(value.dtype).max - 2 * MULTIPLE * limit  # above it a result may overflow
-        above = (bound > MULTIPLE * limit) & (np.isfinite(bound) | (np.abs(value) < room))
-        if above.any():
-            with np.errstate(all="ignore"):
-                factor = np.where(above, bound / limit, 0)
-            index = np.unravel_index(int(np.argmax(factor)), factor.shape)
-            where = tuple(int(i) for i in index)
-            place = (derived.stage, derived.name, where)
-            found.append(LostDigits(step, *place, float(value[index]), float(factor[index])))
-    return found
+def _has_own_functions(model: Model) -> bool:
+    """Whether something in the model is the user's own, and may know one dtype only."""
+    parts: list[Any] = [model.loss, model.optimizer, model.regularizer, *model.network.layers]
+    parts += [layer.function for layer in model.network.layers if isinstance(layer, Activation)]
+    return any(not type(p).__module__.startswith("refnn.") for p in parts if p is not None)
 
 
 def _copies(state: State, x: Array, y: Array) -> tuple[State, Array, Array]:
