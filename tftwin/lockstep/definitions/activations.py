@@ -23,7 +23,7 @@ def relu(f: Any, a: Arithmetic, x: Array) -> Defined:
 def leaky_relu(f: Any, a: Arithmetic, x: Array) -> Defined:
     """α x has two roundings, that of α and its own."""
     y = np.where(x > 0, x, f.alpha * x)
-    return Defined(y, np.where(x > 0, flushed(a, x), 2 * a.u * abs(y) + 2 * a.tiny))
+    return Defined(y, np.where(x >= a.tiny, 0, 2 * a.u * abs(y) + 3 * a.tiny))
 
 
 def sigmoid(f: Any, a: Arithmetic, x: Array) -> Defined:
@@ -81,7 +81,7 @@ def relu_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
 def leaky_relu_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
     """dx = dy where x > 0, else α dy."""
     dx = np.where(x > 0, dy, f.alpha * dy)
-    bound = np.where(x > 0, flushed(a, dy), 2 * a.u * abs(dx) + 2 * a.tiny)
+    bound = np.where(x >= a.tiny, flushed(a, dy), 2 * a.u * abs(dx) + 3 * a.tiny)
     return Defined(dx, bound + _unsure(a, x, (1 - f.alpha) * dy))
 
 
