@@ -180,6 +180,9 @@ class Report:
         Formulas of refnn whose rounding error is far above that of the definition.
     stopped : str
         What left the finite numbers, after which the run stopped; else "".
+    usual : float
+        Largest difference of the first whole step over its usual distance, with which sums of n
+        terms err like √n: a figure for reading, and no verdict. Above 1 is rare.
     left_out : str
         What could not be compared, because a function of the user's own knows one dtype only.
     seconds_refnn, seconds_tftwin : float
@@ -193,6 +196,7 @@ class Report:
     divergences: list[Divergence] = field(default_factory=list)
     lost_digits: list[LostDigits] = field(default_factory=list)
     stopped: str = ""
+    usual: float = 0.0
     left_out: str = ""
     seconds_refnn: float = 0.0
     seconds_tftwin: float = 0.0
@@ -207,6 +211,7 @@ class Report:
             joined.divergences += report.divergences
             joined.lost_digits += report.lost_digits
             joined.stopped = joined.stopped or report.stopped
+            joined.usual = max(joined.usual, report.usual)
             joined.left_out = joined.left_out or report.left_out
             joined.seconds_refnn += report.seconds_refnn
             joined.seconds_tftwin += report.seconds_tftwin

@@ -62,6 +62,8 @@ def verdict(report: Report) -> str:
         f"{report.bit_equal / max(report.elements, 1):.1%} bit-equal, largest difference "
         f"{report.fill:.2f} of its bound"
     )
+    if report.usual:
+        counted += f" and {report.usual:.2f} of the usual distance"
     if report.vacuous >= 0.0005:
         counted += (
             f"; the bounds of the whole step say nothing about {report.vacuous:.1%} of its "
@@ -127,6 +129,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "seconds_refnn": report.seconds_refnn,
         "seconds_tftwin": report.seconds_tftwin,
         "rows": rows,
+        "usual": _finite(report.usual),
         "vacuous": report.vacuous,
         "subnormal": report.subnormal,
         "stopped": report.stopped,

@@ -24,6 +24,7 @@ from tftwin.lockstep.findings import (
     Report,
     Row,
 )
+from tftwin.lockstep.roundoff import usual
 from tftwin.lockstep.verdict import judge_records, same_bits
 from tftwin.optimizers import update as tf_update
 from tftwin.tensorflow import tf
@@ -176,6 +177,11 @@ class _Lockstep:
         network, names = self.model.network, self.model.optimizer.slot_names
         bounds = bounds_of_step(self.model, state, x, y)
         sides = [record(network, names, step) for step in (one, other, bounds)]
+        if self.report.steps == 1:
+            with usual():
+                distances = bounds_of_step(self.model, state, x, y)
+            sides.append(record(network, names, distances))
+            self.report.usual = usual_distance(sides[0], sides[1], sides[3])
         return _bounded(sides[0], sides[2], state.theta.dtype), sides[1]
 
     def _rule(self, evidence: Evidence, one: Step, other: Step) -> tuple[list[Entry], list[Entry]]:
@@ -236,6 +242,16 @@ class _Lockstep:
             defined = alone.alone_entries(model, alone.on_definitions(model, given), family)
             self.report.lost_digits += lost_digits(step, bounds, defined)
         return _bounded(refnn, bounds, dtype), tftwin
+
+
+def usual_distance(refnn: list[Entry], tftwin: list[Entry], distances: list[Entry]) -> float:
+    """Return the largest difference over twice the usual error of one side."""
+    largest = 0.0
+    for one, other, distance in zip(refnn, tftwin, distances, strict=True):
+        apart = np.abs(np.asarray(one.array, np.float64) - other.array)
+        share = np.where(apart == 0, 0, apart / (2 * np.asarray(bound_of(distance.array))))
+        largest = max(largest, float(np.max(np.nan_to_num(share, posinf=0), initial=0.0)))
+    return largest
 
 
 def _has_own_functions(model: Model) -> bool:

@@ -33,10 +33,11 @@ alone makes ``Rounded`` arrays.
 from tftwin.lockstep.roundoff.array import FUNCTIONS, UFUNCS, Mask, Rounded, exact
 from tftwin.lockstep.roundoff.operands import NoBoundError, plain
 from tftwin.lockstep.roundoff.rounding import largest, ulp
-from tftwin.lockstep.roundoff.sums import gamma
+from tftwin.lockstep.roundoff.sums import LAMBDA, gamma, usual
 
 __all__ = [
     "FUNCTIONS",
+    "LAMBDA",
     "UFUNCS",
     "Mask",
     "NoBoundError",
@@ -46,4 +47,5 @@ __all__ = [
     "largest",
     "plain",
     "ulp",
+    "usual",
 ]

@@ -1,5 +1,8 @@
 """The bounds of sums and products of n terms, which may be added in any order."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -8,9 +11,30 @@ from refnn.typing import Array
 from tftwin.lockstep.roundoff.operands import Bounded
 from tftwin.lockstep.roundoff.rounding import OWN_ROUNDING, finite_or_infinite, largest, rounded
 
+LAMBDA = 6.0
+"""Of the usual error: a sum of n terms exceeds it with probability 2 n e^(−λ²/2), or less."""
+
+_USUAL = ContextVar("usual", default=False)
+
+
+@contextmanager
+def usual() -> Iterator[None]:
+    """Let a sum of n terms err like √n inside the block, and not like n.
+
+    Roundings have random signs, mostly (Higham and Mary, *A new approach to probabilistic rounding
+    error analysis*, 2019). What comes of it is a figure, and no bound.
+    """
+    token = _USUAL.set(True)
+    try:
+        yield
+    finally:
+        _USUAL.reset(token)
+
 
 def gamma(n: int, unit: float) -> float:
     """γₙ = n u / (1 − n u) for n u < 1 (Higham, lemma 3.1); beyond, nothing is known."""
+    if _USUAL.get():
+        return float(min(n, LAMBDA * n**0.5) * unit)
     return n * unit / (1 - n * unit) if n * unit < 1 else np.inf
 
 
