@@ -147,7 +147,7 @@ def on_definitions(model: Model, given: Given, wide: Any = np.float64) -> Alone:
     """
     a, network, regularizer = Arithmetic(given.theta.dtype.name), model.network, model.regularizer
     theta, outputs, data_loss, penalty, dys, y_true = given.cast(wide)
-    ys, dxs, gradients = [], [], []
+    ys, dxs, gradients, weights = [], [], [], []
     start = 0
     with np.errstate(all="ignore"):
         places = zip(network.layers, outputs[:-1], dys, strict=True)
@@ -159,13 +159,13 @@ def on_definitions(model: Model, given: Given, wide: Any = np.float64) -> Alone:
             if number:
                 dxs.append(definitions.input_gradient(layer, a, part, x, dy))
             if isinstance(layer, Dense):
+                weights.append(definitions.weight_and_bias(layer, part)[0])
                 gradients += _dense_gradients(model, layer, a, part, x, dy)
         value, dy = definitions.loss(model.loss, a, y_true, outputs[-1]) or (None, None)
         of_penalty: Any = definitions.Defined(0 * penalty, 0 * penalty)
         if regularizer is not None:
             of_penalty = None
             if definitions.is_l2(regularizer):
-                weights = [p.of(theta) for p in network.parameters if p.is_weight]
                 of_penalty = definitions.penalty(a, regularizer.rate, weights)
         total = data_loss + penalty
         of_total = definitions.Defined(total, a.u * abs(total) + a.tiny)

@@ -11,6 +11,7 @@ difference quotient of its function. What no witness settles is called undecided
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,7 +30,8 @@ from tftwin.lockstep.alone import Alone, Given
 from tftwin.lockstep.findings import MIRROR, RULE, Divergence
 
 EXPLAINED = 12
-"""Divergences of a step that are explained, each of another tensor; the others follow from them."""
+"""Divergences of a step and a stage that are explained, each of another tensor; the others follow
+from them."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ def explain(evidence: Evidence, divergences: list[Divergence]) -> list[Divergenc
         One for each tensor.
     """
     parts = [d for d in divergences if _is_part(d)]
-    explained = [_explained(evidence, d) for d in parts[:EXPLAINED]] + parts[EXPLAINED:]
+    asked: Counter[str] = Counter()
+    explained = []
+    for d in parts:
+        asked[d.stage] += 1
+        explained.append(_explained(evidence, d) if asked[d.stage] <= EXPLAINED else d)
     first = next((d for d in explained if d.wrong), explained[0] if explained else None)
     whole = [_consequence(d, first) for d in divergences if not _is_part(d)]
     return explained + whole

@@ -18,7 +18,7 @@ def lost_digits(step: int, bounds: list[Entry], defined: list[Entry]) -> list[Lo
         limit = np.asarray(definition.array.bound, np.float64)
         value = np.asarray(derived.array.value)
         room = np.finfo(value.dtype).max - 2 * MULTIPLE * limit  # above it a result may overflow
-        above = (bound > MULTIPLE * limit) & (np.isfinite(bound) | (np.abs(value) < room))
+        above = (bound > MULTIPLE * limit) & (np.isfinite(bound) | ~(np.abs(value) >= room))
         if above.any():
             with np.errstate(all="ignore"):
                 factor = np.where(above, bound / limit, 0)
