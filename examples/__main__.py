@@ -1,102 +1,76 @@
-"""All six chapters: ``python -m examples``.
+"""The six chapters of the tutorial, in eleven scripts: ``python -m examples``.
 
-Runs each chapter's script, writes the pictures, ``report.html`` and ``report.json``, and ends
-with one table. The exit status is 0 if all numbers agreed.
+This runs each script, and writes the pictures, ``report.html`` and ``report.json``. At the end is
+one table. The exit status is 0 if all numbers agreed.
 """
 
-import argparse
 import base64
 import json
-import os
 import platform
 import runpy
 import sys
-from contextlib import suppress
-from importlib.metadata import version
+import traceback
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from examples.page import console, parse, print_table
 
 CHAPTERS = (
     "complexity",
     "learning_rate",
     "activations",
+    "properties",
+    "advice",
     "losses",
+    "cross_entropy",
     "regularization",
+    "fitting",
     "optimizers",
-)
-COLUMNS = (
-    "chapter",
-    "steps run",
-    "numbers compared",
-    "bit-equal",
-    "largest ulp",
-    "fill",
-    "no bound",
-    "NumPy",
-    "TensorFlow",
-    "outcome",
+    "last_bit",
 )
 
 
 def main() -> int:
     """Run the chapters and write the report."""
-    try:
-        import tensorflow  # noqa: F401
-
-        from examples import chapter
-    except ImportError as error:
-        print(f"python -m examples: {error}: pip install '.[examples]'", file=sys.stderr)
-        return 2
-    parser = argparse.ArgumentParser(prog="python -m examples", description=__doc__)
-    chapter.add_options(parser)
-    options = parser.parse_args()
-    output = chapter.folder(parser, options.output)
-    os.environ["REFNN_EXAMPLES_ALL"] = "1"
-    accounts = []
-    with chapter.progress as progress:
-        chapters = progress.add_task("chapters", total=len(CHAPTERS))
-        for name in CHAPTERS:
-            sys.argv = [name, "--output", str(output), *(["--quick"] if options.quick else [])]
-            with suppress(SystemExit):  # it diverged; its account says where
-                runpy.run_module(f"examples.{name}", run_name="__main__")
-            accounts.append(json.loads((output / f"{name}.json").read_text()))
-            progress.advance(chapters)
-    return write_report(output, accounts, chapter)
+    options = parse("python -m examples", __doc__)
+    accounts, failures = [], {}
+    for name in CHAPTERS:
+        written = options.output / f"{name}.json"
+        written.unlink(missing_ok=True)  # only what this run writes is read
+        sys.argv = [name, "--output", str(options.output), *(["--quick"] * options.quick)]
+        try:
+            runpy.run_module(f"examples.{name}", run_name="__main__")
+        except SystemExit:
+            pass  # it diverged; its account says where
+        except Exception as error:
+            traceback.print_exc()
+            failures[name] = f"{type(error).__name__}: {error}"
+        if written.exists():
+            accounts.append(json.loads(written.read_text()))
+        else:
+            failures.setdefault(name, "it wrote no account")
+    return write_report(options.output, accounts, failures)
 
 
-def write_report(output: Path, accounts: list[dict[str, Any]], chapter: Any) -> int:
+def write_report(output: Path, accounts: list[dict[str, Any]], failures: dict[str, str]) -> int:
     """Write report.json and report.html, print the last table, and return the exit status."""
     from jinja2 import Template
-    from rich.table import Table
 
-    agreed = all(a["agreed"] for a in accounts)
-    elements = sum(a["elements"] for a in accounts)
-    unbounded = sum(a["unbounded"] for a in accounts)
+    from examples.account import COLUMNS
+
+    agreed = not failures and all(a["agreed"] for a in accounts)
+    elements, unbounded = (sum(a[key] for a in accounts) for key in ("elements", "unbounded"))
     verdict = f"{'All' if agreed else 'NOT all'} of {elements:,} numbers agree within their bounds"
     verdict += f", {unbounded:,} of them under an infinite one." if unbounded else "."
-    rows = [
-        (
-            a["name"],
-            f"{a['steps']:,}",
-            f"{a['elements']:,}",
-            f"{a['bit_equal'] / a['elements']:.1%}" if a["elements"] else "nothing",
-            "NaN"
-            if a["ulp"] is None
-            else f"{a['ulp']:,.0f}"
-            if a["ulp"] < 1e6
-            else f"{a['ulp']:.1e}",
-            f"{a['fill']:.2f}",
-            f"{a['unbounded']:,}",
-            f"{a['seconds_refnn']:.2f} s",
-            f"{a['seconds_tftwin']:.2f} s",
-            "agreed" if a["agreed"] else f"{len(a['divergences'])} DIVERGED",
-        )
-        for a in accounts
-    ]
-    versions = {name: version(name) for name in ("numpy", "tensorflow")}
-    versions |= {"refnn": _version("refnn"), "python": platform.python_version()}
-    report = {"agreed": agreed, "verdict": verdict, "versions": versions, "chapters": accounts}
-    (output / "report.json").write_text(json.dumps(report, indent=1))
+    verdict += "".join(f" {name} did not finish ({why})." for name, why in failures.items())
+    columns = ("chapter", *COLUMNS)
+    rows = [(a["name"], *a["cells"]) for a in accounts]
+    rows += [(name, *[""] * (len(COLUMNS) - 1), "did not finish") for name in failures]
+    versions = {name: _version(name) for name in ("refnn", "numpy", "tensorflow")}
+    versions |= {"python": platform.python_version()}
+    report = {"agreed": agreed, "verdict": verdict, "failures": failures, "versions": versions}
+    (output / "report.json").write_text(json.dumps(report | {"chapters": accounts}, indent=1))
     images = {
         block["file"]: base64.b64encode((output / block["file"]).read_bytes()).decode()
         for a in accounts
@@ -107,33 +81,25 @@ def write_report(output: Path, accounts: list[dict[str, Any]], chapter: Any) -> 
     page = Template(template, autoescape=True).render(
         agreed=agreed,
         verdict=verdict,
-        columns=COLUMNS,
+        columns=columns,
         rows=rows,
         chapters=accounts,
         images=images,
         versions=versions,
     )
     (output / "report.html").write_text(page, encoding="utf-8")
-    table = Table(*COLUMNS, title=verdict)
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*row)
-    chapter.progress.console.print(table)
+    print_table(verdict, columns, rows)
     for account in accounts:
         for divergence in account["divergences"][:3]:
-            chapter.progress.console.print(
-                f"{account['name']}: {divergence}", markup=False, highlight=False
-            )
-    chapter.progress.console.print(f"wrote {output / 'report.html'}", highlight=False)
+            console().print(f"{account['name']}: {divergence}", markup=False, highlight=False)
+    console().print(f"wrote {output / 'report.html'}", highlight=False)
     return 0 if agreed else 1
 
 
 def _version(package: str) -> str:
     try:
         return version(package)
-    except ImportError:  # run from the source tree, not installed
+    except PackageNotFoundError:  # run from the source tree, not installed
         return "source tree"
 
 

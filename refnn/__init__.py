@@ -1,7 +1,7 @@
 """refnn: a reference for backpropagation in plain NumPy.
 
-Read in this order: activations, layers, losses, network, regularizers, schedules, optimizers,
-training. The wings: ``refnn.runs`` (around the steps) and ``refnn.datasets``.
+Read in this order: activations, layers, losses, network, regularizers, schedules, state,
+optimizers, training. Two folders surround them: ``refnn.runs`` and ``refnn.datasets``.
 """
 
 from refnn import datasets as datasets

@@ -1,10 +1,9 @@
-"""Activations: each forward, its derivative on the next lines.
+"""Activations: each forward, and its derivative on the next lines.
 
-``forward``: x (N, D) → y (N, D). ``backward`` is the chain rule: it takes dy = ∂loss/∂y (N, D), and
-x and y, which forward has already computed, and gives dx = ∂loss/∂x (N, D). The arrays have any
-floating dtype, which is kept.
+``backward`` is the chain rule: dx = dy · f'(x), where dy is ∂loss/∂y and dx is ∂loss/∂x. It also
+takes x and y, because the forward pass has them already. Both methods keep the dtype.
 
-An activation of your own is a class with these two methods. A third, ``tensorflow(x)``, gives
+An activation of your own is a class with these two methods. A third one, ``tensorflow(x)``, gives
 it a twin: the same function in TensorFlow's operations.
 """
 
@@ -18,23 +17,23 @@ from refnn.typing import Array
 
 
 class Function(Protocol):
-    """What a layer asks of an activation."""
+    """The methods of an activation."""
 
     def forward(self, x: Array) -> Array:
-        """Return y = f(x)."""
+        """x (N, D) → y = f(x), (N, D)."""
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:
-        """Return ∂loss/∂x from ∂loss/∂y."""
+        """dy, x, y (N, D) → dx (N, D)."""
 
 
 @dataclass(frozen=True)
 class Identity:
     """y = x; dx = dy."""
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
         return x
 
-    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return dy
 
 
@@ -42,16 +41,16 @@ class Identity:
 class Sigmoid:
     """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1); σ' = σ (1 − σ), at most 0.25, at x = 0.
 
-    Only e^(−|x|) is computed, which cannot overflow: for x < 0, σ(x) = eˣ / (1 + eˣ).
-    The derivative is taken from y, in TensorFlow's order dy · (y (1 − y)), and so is bit-equal
-    to it; (dy · y) · (1 − y) is not. ``1 / (1 + exp(-x))``, as many write it, overflows.
+    forward computes e^(−|x|), which cannot overflow: for x < 0, σ(x) = eˣ / (1 + eˣ). The common
+    form ``1 / (1 + exp(-x))`` overflows. dy · (y (1 − y)) is in TensorFlow's order, and so has its
+    bits; (dy · y) · (1 − y) has other bits.
     """
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
         e = np.exp(-np.abs(x))
         return np.where(x >= 0, 1, e) / (1 + e)
 
-    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return dy * (y * (1 - y))
 
 
@@ -59,47 +58,44 @@ class Sigmoid:
 class Tanh:
     """tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), in (−1, 1); tanh' = 1 − tanh², at most 1, at x = 0.
 
-    The derivative is taken from y, as TensorFlow does; (1 − y)(1 + y) has other bits.
+    TensorFlow also computes 1 − y²; (1 − y)(1 + y) has other bits.
     """
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
         return np.tanh(x)
 
-    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return dy * (1 - y * y)
 
 
 @dataclass(frozen=True)
 class Relu:
-    """max(x, 0); the derivative is 1 where x > 0 and 0 elsewhere, at x = 0 too.
+    """max(x, 0); the derivative is 1 where x > 0, else 0.
 
-    At 0 TensorFlow and PyTorch agree with this; ``jax.grad`` of max(x, 0) gives 0.5 there.
+    At x = 0 it is 0, as in TensorFlow and PyTorch; ``jax.grad`` of max(x, 0) gives 0.5 there.
     """
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
         return np.maximum(x, 0)
 
-    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return dy * (x > 0)
 
 
 @dataclass(frozen=True)
 class LeakyRelu(Checked):
-    """Leaky relu: x where x > 0, α x elsewhere; the derivative is 1 where x > 0 and α elsewhere.
+    """x where x > 0, else α x; the derivative is 1 where x > 0, else α.
 
-    Parameters
-    ----------
-    alpha : float
-        The slope for x ≤ 0; 0.2 as in ``tf.nn.leaky_relu`` (Keras' layer has 0.3, PyTorch
-        0.01). That kernel keeps α in float32, also for float64 arrays; here α is α.
+    α = 0.2 as in ``tf.nn.leaky_relu``, which rounds it to float32 even for float64 arrays. Keras'
+    layer has 0.3, PyTorch 0.01.
     """
 
     alpha: Finite = 0.2
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
         return np.where(x > 0, x, self.alpha * x)
 
-    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return np.where(x > 0, dy, self.alpha * dy)
 
 
@@ -107,27 +103,24 @@ class LeakyRelu(Checked):
 class Softmax:
     """y_i = e^(x_i) / Σ_j e^(x_j) over the last axis: positive, with sum 1.
 
-    Computed from x − max x, which changes nothing mathematically and cannot overflow. Every
-    output depends on every input of its row, ∂y_i/∂x_j = y_i (δ_ij − y_j), and so
-    dx = y ⊙ (dy − Σ dy ⊙ y). A row that holds +inf or NaN gives NaN.
+    forward subtracts max x first: y is the same, and nothing overflows. Every output depends on
+    every input of its row: ∂y_i/∂x_j = y_i (δ_ij − y_j). So dx = y ⊙ (dy − Σ dy ⊙ y). A row
+    that holds +inf or NaN gives NaN.
     """
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
         with np.errstate(invalid="ignore"):
             e = np.exp(x - x.max(axis=-1, keepdims=True))
         return e / e.sum(axis=-1, keepdims=True)
 
-    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return (dy - (dy * y).sum(axis=-1, keepdims=True)) * y
 
 
 def derivative(function: Function, x: Array) -> Array:
-    """Return f'(x) as a function of x alone, for an activation that acts on each element by itself.
+    """Return f'(x), in the shape of x, for an activation that acts on each element by itself.
 
-    Raises
-    ------
-    TypeError
-        For softmax, whose derivative is a matrix per row.
+    Softmax raises TypeError: its derivative is a matrix for each row.
     """
     if isinstance(function, Softmax):
         raise TypeError(

@@ -1,4 +1,4 @@
-"""Refusals: each names the argument, what came, and what was expected.
+"""Refusals: each names the argument, the value, and what was expected.
 
 The first half checks one argument. The second half states the range of a hyper-parameter beside
 the field that holds it: ``beta: Share = 0.9`` in a class that inherits ``Checked``.
@@ -27,7 +27,7 @@ def number(name: str, value: Any, expected: str, accepts: Callable[[float], bool
     Raises
     ------
     ValueError
-        If the value is no finite real number, or ``accepts`` says no.
+        If the value is not a finite real number, or ``accepts`` refuses it.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     try:
@@ -40,14 +40,14 @@ def number(name: str, value: Any, expected: str, accepts: Callable[[float], bool
 
 
 def count(name: str, value: Any, minimum: int = 1) -> int:
-    """Return ``value`` as a Python int, or refuse what is no whole number ≥ ``minimum``."""
+    """Return ``value`` as a Python int; it must be a whole number of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
         raise ValueError(f"{name} = {value!r}; expected a whole number of at least {minimum}")
     return int(value)
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return True or False, and refuse anything else."""
+    """Return ``value``, and refuse anything but True and False."""
     if not isinstance(value, bool):
         raise ValueError(f"{name} = {value!r}; expected True or False")
     return value
@@ -59,14 +59,14 @@ def array(name: str, value: Any, shape: tuple[int | None, ...], dtype: Any = Non
     Raises
     ------
     TypeError
-        If it is no array, or its dtype is another one.
+        If it is not an array, or has another dtype.
     ValueError
-        If its shape is another one.
+        If it has another shape.
     """
     if (
         not hasattr(value, "__array_ufunc__")
         or not hasattr(value, "shape")
-        or isinstance(value, (np.matrix, np.ma.MaskedArray))  # whose * and sums mean other things
+        or isinstance(value, (np.matrix, np.ma.MaskedArray))  # their * and sums differ
     ):
         raise TypeError(f"{name} is a {type(value).__name__}; expected a NumPy array")
     if value.shape != shape and not _fits(value.shape, shape):
@@ -86,19 +86,19 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def same_shape(y_true: Array, y_pred: Array) -> None:
-    """Refuse targets that NumPy would broadcast against the predictions; both are (N, K)."""
+    """Refuse shapes that NumPy would broadcast: y_true and y_pred are both (N, K)."""
     one, other = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
     if one != other or one is None or len(one) != 2:
         raise ValueError(f"y_true has shape {one} and y_pred {other}; expected (N, K) for both")
 
 
 def provides(name: str, value: Any, example: str, *attributes: str) -> None:
-    """Refuse an object without these attributes, and a class where an object of it is meant.
+    """Refuse an object without these attributes, and a class in the place of its object.
 
     Raises
     ------
     TypeError
-        With an example of what is expected.
+        With an example of an object that is accepted.
     """
     if isinstance(value, type) or not all(hasattr(value, a) for a in attributes):
         raise TypeError(
@@ -108,7 +108,7 @@ def provides(name: str, value: Any, example: str, *attributes: str) -> None:
 
 
 def float_type(dtype: Any, accepted: Sequence[np.dtype[Any]] = FLOATS) -> np.dtype[Any]:
-    """Return one of these dtypes as a dtype, and refuse any other."""
+    """Return ``dtype`` as a NumPy dtype, and refuse any that is not accepted."""
     try:
         kind: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
@@ -120,7 +120,7 @@ def float_type(dtype: Any, accepted: Sequence[np.dtype[Any]] = FLOATS) -> np.dty
 
 
 def floating(name: str, value: Array) -> None:
-    """Refuse an array whose dtype is none of float32, float64 and longdouble."""
+    """Refuse an array whose dtype is not float32, float64 or longdouble."""
     if value.dtype not in FLOATS:
         raise TypeError(
             f"{name} has dtype {value.dtype}; expected float32 or float64: convert it with "
@@ -129,7 +129,7 @@ def floating(name: str, value: Array) -> None:
 
 
 def finite(name: str, value: Array) -> None:
-    """Refuse NaN and infinities, and say where the first one stands."""
+    """Refuse NaN and infinities; the message says where the first one is."""
     bad = ~np.isfinite(value)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -140,7 +140,7 @@ def finite(name: str, value: Array) -> None:
 
 
 def generator(rng: Any, *, optional: bool = False) -> None:
-    """Refuse what draws no random numbers; None is accepted where nothing need be drawn."""
+    """Refuse anything but a NumPy generator; accept None if it is optional."""
     if not (isinstance(rng, np.random.Generator) or (optional and rng is None)):
         none = ", or None" if optional else ""
         raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed){none}")
@@ -149,7 +149,7 @@ def generator(rng: Any, *, optional: bool = False) -> None:
 # Ranges of fields ------------------------------------------------------------------------------
 
 Check: TypeAlias = Callable[[str, Any], Any]
-"""check(name, value) returns the value as it is stored, or refuses it."""
+"""check(name, value) returns the value that is stored, or refuses it."""
 
 
 def real(expected: str, accepts: Callable[[float], bool]) -> Check:
@@ -168,7 +168,7 @@ Flag: TypeAlias = Annotated[bool, flag]
 class Checked:
     """The base of a frozen dataclass whose annotations state ranges.
 
-    Each field with a range is checked where the object is made, and stored as a Python number.
+    Each field with a range is checked when the object is made, and stored as a Python number.
 
     Raises
     ------

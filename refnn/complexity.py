@@ -14,14 +14,14 @@ class Complexity:
     Parameters
     ----------
     layers : int
-        Dense layers: the input is not counted, and an activation belongs to its Dense layer.
+        Dense layers. The input is not counted; an activation belongs to its Dense layer.
     weights, biases : int
         Numbers in all W, and in all b.
     parameters : int
         weights + biases.
     multiply_adds : int
-        Products x·w, each with its addition, for one sample forward: Σ inputs · outputs. Adding
-        b and the activations are not counted. Who says FLOPs often means twice this number.
+        Products x·w, each with its addition, for one sample forward: Σ inputs · outputs. Biases
+        and activations are not counted. FLOPs often means twice this number.
     """
 
     layers: int
@@ -32,7 +32,7 @@ class Complexity:
 
 
 def complexity(network: Network) -> Complexity:
-    """Count what a network holds and does: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds."""
+    """Return the sizes of a network: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds."""
     if not isinstance(network, Network):
         raise TypeError(f"network = {network!r}; expected a refnn.Network")
     weights = sum(prod(p.shape) for p in network.parameters if p.is_weight)
@@ -46,9 +46,9 @@ def complexity(network: Network) -> Complexity:
 
 
 def summary(network: Network) -> str:
-    """Return a table with one row a layer and a row of totals, like Keras' ``model.summary()``.
+    """Return a table with a row for each layer and a row of totals, as Keras' ``model.summary()``.
 
-    The numbers of the layers are those of the parameters' names: W3 belongs to layer 3.
+    Layers have the numbers that stand in the parameters' names: W3 belongs to layer 3.
     """
     total = complexity(network)
     rows: list[tuple[object, ...]] = [

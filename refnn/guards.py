@@ -1,10 +1,10 @@
-"""Do model, state, x and y fit each other? The formulas check nothing; these guards stand in front.
+"""Do model, state, x and y fit each other? Guards check this before the formulas run.
 
-Each guard first takes a fast look, which costs less than a microsecond. Only where that finds
-something unusual do the slower checks follow, which say what is wrong.
+``check_batch`` and ``check_state`` run before every step. They first take a fast look, which costs
+less than a microsecond. If it finds something unusual, slower checks follow and say what is wrong.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from refnn.network import Network
 from refnn.state import State
 from refnn.typing import Array
 
-if TYPE_CHECKING:
-    from refnn.training import Model
+AnyModel: TypeAlias = Any
+"""A ``Model`` of refnn or of tftwin: network, loss, optimizer, regularizer."""
 
 
-def check_parts(model: "Model") -> None:
-    """Refuse what is no network, loss, optimizer or regularizer, such as a name or a class."""
+def check_parts(model: AnyModel) -> None:
+    """Refuse parts that are not a network, loss, optimizer, regularizer: a name or a class, say."""
     if not isinstance(model.network, Network):
         raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
     loss, optimizer = model.loss, model.optimizer
@@ -33,7 +33,7 @@ def check_parts(model: "Model") -> None:
 
 
 def _check_halves(loss: Loss) -> None:
-    """Refuse a subclass that overrides a half of ``value_and_gradient``, which alone is asked."""
+    """Refuse a subclass that overrides one half of ``value_and_gradient``: nobody would call it."""
     for kind in type(loss).__mro__:
         if "value_and_gradient" in vars(kind):
             return
@@ -45,8 +45,8 @@ def _check_halves(loss: Loss) -> None:
                 )
 
 
-def check_model(model: Any) -> None:
-    """Refuse what is no model."""
+def check_model(model: AnyModel) -> None:
+    """Refuse anything but a model."""
     if not hasattr(model, "network") or isinstance(model, type):
         raise TypeError(
             f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
@@ -78,7 +78,7 @@ def check_inputs(network: Network, theta: Array, x: Array) -> None:
         raise ValueError(f"x has shape {x.shape}; expected at least one row")
 
 
-def check_state(model: "Model", state: State) -> None:
+def check_state(model: AnyModel, state: State) -> None:
     """Refuse a state of another network or another optimizer."""
     if not isinstance(state, State):
         raise TypeError(
@@ -100,7 +100,7 @@ def _fits(state: State, size: int, slot_count: int) -> bool:
     return shape == (size,) and len(slots) == slot_count and step >= 0
 
 
-def _check_state_slowly(model: "Model", state: State) -> None:
+def _check_state_slowly(model: AnyModel, state: State) -> None:
     names = model.optimizer.slot_names
     checks.array("theta", state.theta, (model.network.size,))
     checks.floating("theta", state.theta)
@@ -117,9 +117,9 @@ def _check_state_slowly(model: "Model", state: State) -> None:
 
 
 def check_run(
-    model: "Model", state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
+    model: AnyModel, state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
 ) -> None:
-    """Refuse what does not fit together, and a state or data that are not finite."""
+    """Refuse arguments that do not fit each other, and a state or data that are not finite."""
     check_model(model)
     check_state(model, state)
     check_data(model, state.theta, x, y)
@@ -134,15 +134,15 @@ def check_run(
         raise type(error)(f"validation: {error}") from None
 
 
-def check_finite(model: "Model", state: State) -> None:
+def check_finite(model: AnyModel, state: State) -> None:
     """Refuse a state that holds NaN or an infinity."""
     checks.finite("theta", state.theta)
     for name, slot in zip(model.optimizer.slot_names, state.slots, strict=True):
         checks.finite(f"state: slot {name}", slot)
 
 
-def check_data(model: "Model", theta: Array, x: Array, y: Array) -> None:
-    """Refuse data that do not fit, are not finite, or hold targets that the loss does not take."""
+def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
+    """Refuse data that do not fit, are not finite, or have targets that the loss does not take."""
     check_batch(model.network, theta, x, y)
     checks.finite("x", x)
     checks.finite("y", y)
@@ -150,15 +150,15 @@ def check_data(model: "Model", theta: Array, x: Array, y: Array) -> None:
 
 
 def check_targets(loss: Loss, y_true: Array) -> None:
-    """Refuse targets that are no distributions, where the loss takes distributions.
+    """Refuse targets (N, K) that are not distributions, if the loss takes distributions.
 
-    A row must be non-negative with sum 1, up to the 2 K roundings with which a row of K labels
-    may have been normalised and is summed here.
+    Each row must be non-negative with sum 1. The sum may be off by 2 K roundings, which happen when
+    a row of K labels is normalised, and when it is summed here.
 
     Raises
     ------
     ValueError
-        With the number of the first row that is none.
+        With the number of the first row that is not a distribution.
     """
     if not getattr(loss, "takes_distributions", False):
         return

@@ -1,8 +1,8 @@
 """Initializers: where the weights start.
 
-``sample(shape, rng)`` draws a float64 array from the caller's ``numpy.random.Generator``, so
-the same seed gives the same weights in every dtype, up to one rounding. W is (fan_in, fan_out).
-Biases start at 0 whatever the initializer.
+``sample(shape, rng)`` draws a float64 array from the caller's ``numpy.random.Generator``. So the
+same seed gives the same weights in every dtype, up to one rounding. W is (fan_in, fan_out). Biases
+always start at 0.
 """
 
 import math
@@ -16,7 +16,7 @@ from refnn.typing import Array
 
 
 class Initializer(Protocol):
-    """What a network asks of an initializer."""
+    """The method of an initializer."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         """Return a float64 array of this shape."""
@@ -24,7 +24,7 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True)
 class Zeros:
-    """w = 0. For biases; weights that start equal stay equal, since their gradients are."""
+    """w = 0, for biases. Weights that start equal stay equal, because their gradients are equal."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return np.zeros(shape)
@@ -42,11 +42,11 @@ class Normal(Checked):
 
 @dataclass(frozen=True)
 class TruncatedNormal(Checked):
-    """w ~ N(0, stddev²), and what falls beyond 2 stddev is drawn again.
+    """w ~ N(0, stddev²); a number beyond 2 stddev is drawn again.
 
-    As ``tf.random.truncated_normal``. The cut narrows the result: its own standard deviation
-    is 0.8796 stddev. Keras' variance-scaling initializers divide by that factor; neither
-    ``tf.random.truncated_normal`` nor this class does.
+    As ``tf.random.truncated_normal``. The cut narrows the result: its standard deviation is 0.8796
+    stddev. Keras' variance-scaling initializers divide by this factor;
+    ``tf.random.truncated_normal`` and this class do not.
     """
 
     stddev: NotNegative = 1.0
@@ -62,8 +62,8 @@ class TruncatedNormal(Checked):
 class He:
     """w ~ N(0, 2 / fan_in), fan_in = shape[0]: the signal keeps its size through relu layers.
 
-    He, Zhang, Ren, Sun (2015), section 2.2. Keras' ``HeNormal`` draws from a truncated normal of
-    the same standard deviation instead.
+    He, Zhang, Ren, Sun (2015), section 2.2. Keras' ``HeNormal`` draws from a truncated normal with
+    the same standard deviation.
     """
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

@@ -1,13 +1,12 @@
 """Layers: forward, and two questions on the way back.
 
-A layer is a value that knows its shape and holds no weights. Its parameters are a slice of the
-network's flat vector θ, which it reads as W and b. On the way back it is asked
+A layer knows its shape and holds no weights. It reads its W and b from its slice of the network's
+flat vector θ. On the way back it answers two questions:
 
-- what does the loss say about my parameters? (``parameter_gradients``)
-- what does the loss say about my input? (``input_gradient``)
+- what is the derivative of the loss by my parameters? (``parameter_gradients``)
+- what is the derivative of the loss by my input? (``input_gradient``)
 
-Shapes: x (N, D_in), y and dy (N, D_out), W (D_in, D_out), b (D_out,), as TensorFlow has them;
-PyTorch keeps W transposed.
+W is (D_in, D_out), as in TensorFlow; PyTorch keeps W transposed.
 """
 
 from dataclasses import dataclass
@@ -19,19 +18,14 @@ from refnn.checks import Checked, Count, Flag
 from refnn.typing import Array
 
 LARGEST = 2**31
-"""Numbers in one W."""
+"""No W has more numbers."""
 
 
 @dataclass(frozen=True)
 class Dense(Checked):
     """y = x W + b; dW = xᵀ dy, db = Σ dy over the batch, dx = dy Wᵀ.
 
-    Parameters
-    ----------
-    inputs, outputs : int
-        D_in and D_out.
-    use_bias : bool
-        Whether there is a b.
+    D_in is ``inputs``, D_out is ``outputs``. Without ``use_bias`` there is no b.
     """
 
     inputs: Count
@@ -47,7 +41,7 @@ class Dense(Checked):
             )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of W and, with a bias, b, in the order in which θ holds them."""
+        """Return the shapes of W and b (if there is one), in the order of θ."""
         shapes: dict[str, tuple[int, ...]] = {"W": (self.inputs, self.outputs)}
         if self.use_bias:
             shapes["b"] = (self.outputs,)
@@ -78,13 +72,7 @@ class Dense(Checked):
 
 @dataclass(frozen=True)
 class Activation:
-    """y = f(x) with one of ``refnn.activations``, or a function of your own.
-
-    Parameters
-    ----------
-    function
-        An object with ``forward(x)`` and ``backward(dy, x, y)``.
-    """
+    """y = f(x), with f from ``refnn.activations`` or of your own."""
 
     function: Function
 
@@ -105,7 +93,7 @@ class Activation:
         return self.function.forward(x)
 
     def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
-        """Return no gradients."""
+        """Return no gradients: an activation has no parameters."""
         return []
 
     def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:

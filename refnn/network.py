@@ -1,7 +1,7 @@
 """A network is a function f_θ(x): layers with their shapes, and one flat vector θ.
 
-``forward`` returns the list of layer outputs [x, y₁, …, yₙ]. That list is the tape: ``backward``
-walks it from the end and remembers nothing else.
+``forward`` returns the list of layer outputs [x, y₁, …, yₙ]. This list is the tape: ``backward``
+walks it from the end and needs nothing else but θ.
 """
 
 import math
@@ -30,28 +30,22 @@ class Parameter(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The letter and the layer's number, such as W1."""
+        """The letter and the layer's number, for example W1."""
         return f"{self.letter}{self.layer}"
 
     @property
     def is_weight(self) -> bool:
-        """Whether it is a W, which L2 prices, and no b."""
+        """True for a W, which L2 prices; False for a b."""
         return self.letter == "W"
 
     def of(self, theta: Array) -> Array:
-        """θ (or any vector as long as θ) → this parameter, a view."""
+        """θ, or another vector (size,) → this parameter in its shape, a view."""
         return theta[self.place].reshape(self.shape)
 
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in a row.
-
-    Parameters
-    ----------
-    layers : sequence of Dense and Activation
-        At least one Dense; each Dense takes as many inputs as the one before it gives.
-    """
+    """Layers in a row, at least one Dense; each Dense fits the width of the Dense before it."""
 
     layers: Sequence[Layer]
 
@@ -111,10 +105,10 @@ class Network:
     def initial_theta(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
     ) -> Array:
-        """Return a fresh θ: weights from the initializer (He by default), biases 0.
+        """Return a fresh θ (size,): weights from the initializer (He by default), biases 0.
 
-        The draws are made in float64 and rounded once, so that float32 (the default) and
-        float64 start from the same numbers.
+        Weights are drawn in float64 and rounded once, so that float32 (the default) and float64
+        start from the same numbers.
         """
         checks.generator(rng)
         initializer = He() if initializer is None else initializer
@@ -127,11 +121,11 @@ class Network:
         return np.concatenate(values).astype(dtype)
 
     def weights(self, theta: Array) -> list[Array]:
-        """θ → every W, a view each."""
+        """θ (size,) → each W (D_in, D_out), a view."""
         return [p.of(theta) for p in self.parameters if p.is_weight]
 
     def forward(self, theta: Array, x: Array) -> list[Array]:
-        """x (N, inputs) → [x, y₁, …, yₙ]: the input and each layer's output, (N, width) each."""
+        """θ (size,), x (N, inputs) → [x, y₁, …, yₙ]: x and each layer's output (N, width)."""
         outputs = [x]
         for layer, place in zip(self.layers, self.slices, strict=True):
             outputs.append(layer.forward(theta[place], outputs[-1]))
@@ -140,30 +134,18 @@ class Network:
     def backward(
         self, theta: Array, outputs: list[Array], dy: Array
     ) -> tuple[list[Array], list[Array]]:
-        """Walk the tape from its end.
+        """Walk the tape from its end, with dy = ∂loss/∂yₙ (N, outputs).
 
-        Parameters
-        ----------
-        theta : Array, (size,)
-            The parameters with which ``forward`` was called.
-        outputs : list of Array
-            What ``forward`` returned.
-        dy : Array, (N, outputs)
-            ∂loss/∂yₙ.
-
-        Returns
-        -------
-        output_gradients : list of Array
-            ∂loss/∂y₁ … ∂loss/∂yₙ.
-        gradients : list of Array
-            ∂loss/∂W and ∂loss/∂b of every layer, in the order and the shapes of ``parameters``.
+        θ and ``outputs`` are those of ``forward``. Return two lists: ∂loss/∂y₁, …, ∂loss/∂yₙ in the
+        shapes of y₁, …, yₙ; and ∂loss/∂W, ∂loss/∂b of every layer, in the order and the shapes of
+        ``parameters``.
         """
         output_gradients: list[Array] = [dy]
         gradients: list[Array] = []
         for i in reversed(range(len(self.layers))):
             layer, x, y, dy = self.layers[i], outputs[i], outputs[i + 1], output_gradients[0]
             gradients = layer.parameter_gradients(x, dy) + gradients
-            if i > 0:  # nobody asks for ∂loss/∂x
+            if i > 0:  # nobody needs ∂loss/∂x
                 dx = layer.input_gradient(theta[self.slices[i]], x, y, dy)
                 output_gradients.insert(0, dx)
         return output_gradients, gradients
@@ -177,14 +159,9 @@ def multilayer(
 ) -> Network:
     """Return a dense network: ``multilayer([4, 16, 3], Tanh())`` is 4 → 16 → tanh → 3.
 
-    Parameters
-    ----------
-    sizes : sequence of int
-        Width of the input, of each hidden layer, and of the output.
-    hidden, output : activation
-        After each hidden layer, and after the last one (nothing if None).
-    use_bias : bool
-        Whether the layers have a b.
+    ``sizes`` are the widths of the input, of each hidden layer, and of the output. ``hidden`` acts
+    after each hidden layer, ``output`` after the last one (None: nothing). ``use_bias`` gives each
+    layer a b.
     """
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
         raise ValueError(f"sizes = {sizes!r}; expected at least an input and an output width")

@@ -1,12 +1,12 @@
 """Optimizers: five rules on vectors.
 
-``rule(w, g, slots, t, lr)`` takes the parameters w, the gradient g, the optimizer's memory
-(vectors as long as w, all 0 at the start), the number t = 1, 2, … of this update and its learning
-rate, and gives the new w and the new memory. ``learning_rate`` is a number or a schedule.
+``rule(w, g, slots, t, lr)`` takes the parameters w, the gradient g, the optimizer's memory (slots,
+all 0 at the start), the number t = 1, 2, … of this update, and its learning rate. It returns the
+new w and the new slots. w, g and each slot are vectors of one length.
 
-ε stands outside the root in all three rules that have one, is 1e-7 by default, and ε = 0 is the
-tutorial's own formula, which divides 0 by 0 as soon as a gradient is 0 in the first step.
-Scalars such as 1 − β and βᵗ are Python floats and enter the array arithmetic once.
+ε stands outside the root in all three rules that have one. The tutorial's own formula has ε = 0: it
+divides 0 by 0 if a gradient is 0 in the first step. Scalars such as 1 − β and βᵗ are Python floats:
+they are rounded to the dtype of the arrays only where they meet one.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from refnn.state import State
 from refnn.typing import Array, Slots
 
 Updated: TypeAlias = tuple[Array, Slots]
+"""The new w (n,), and the new slots, (n,) each."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class SGD(Checked):
 class SGDM(Checked):
     """Momentum as a moving average: m = β m + (1 − β) g; w − lr m.
 
-    Keras, PyTorch and Sutskever et al. (2013) have no (1 − β): at β = 0.9 they move ten times
-    as far for the same learning rate.
+    Keras, PyTorch and Sutskever et al. (2013) have no (1 − β): at β = 0.9 they move ten times as
+    far with the same learning rate.
     """
 
     learning_rate: Rate = 0.01
@@ -92,9 +93,9 @@ class RMSProp(Checked):
 class Adam(Checked):
     """m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; w − lr m̂ / (√v̂ + ε).
 
-    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) undo the start at 0. Kingma and Ba (2015),
-    Algorithm 1. TensorFlow and Keras add ε to the root of the *uncorrected* v (the "epsilon
-    hat" of the paper's section 2), which at t = 1 weighs ε 31.6 times as much.
+    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) correct for the start at 0. Kingma and Ba (2015),
+    Algorithm 1. TensorFlow and Keras add ε to the root of the *uncorrected* v (the "epsilon hat"
+    of the paper's section 2). At t = 1 this gives ε 31.6 times the weight.
     """
 
     learning_rate: Rate = 0.001
@@ -115,23 +116,14 @@ class Adam(Checked):
 Optimizer: TypeAlias = SGD | SGDM | Adagrad | RMSProp | Adam
 
 BLOCK = 128 * 1024
-"""Elements: 512 KiB of float32."""
+"""Elements of a block: 512 KiB of float32."""
 
 
 def update(optimizer: Optimizer, state: State, gradient: Array, learning_rate: float) -> State:
-    """Return the state after one application of the rule, in blocks of long vectors.
+    """Return the state after one application of the rule; ``gradient`` (size,) is ordered as θ.
 
-    A rule reads and writes its vectors several times; in blocks that fit the cache it meets
-    them there, and the formula can stay a formula. The result has the same bits.
-
-    Parameters
-    ----------
-    state : State
-        Before the update. It is not changed.
-    gradient : Array, (size,)
-        In the order of θ.
-    learning_rate : float
-        The rate of this update.
+    A rule reads and writes its vectors several times. Long vectors meet it in blocks that fit the
+    cache, so that the formula can stay a formula. The bits are the same. ``state`` is not changed.
     """
     w, slots, step = state
     t = step + 1

@@ -1,9 +1,9 @@
-"""The list of what a training step computes, in order, with names.
+"""The list of all numbers that a training step computes, in order, with names.
 
 Diagnosis, lockstep, and every page that shows numbers read this list. Names count layers from 1:
-"y2" is the output of layer 2, "dy2" the derivative of the loss by it, "W1" a weight matrix, "dW1"
-the derivative by it, "m W1" the part of slot m that belongs to it. The last layer's derivatives
-come first, as ``backward`` computes them.
+"y2" is the output of layer 2, "dy2" the derivative of the loss by y2, "W1" a weight matrix, "dW1"
+the derivative by W1, "m W1" the part of slot m that belongs to W1. The derivatives of the last
+layer come first, as ``backward`` computes them.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from refnn.state import Gradients, State, Step
 from refnn.typing import Array
 
 STAGES = ("forward", "loss", "backward", "gradient", "learning rate", "slots", "update")
-"""In the order of computation."""
+"""The stages of a step, in the order of computation."""
 
 
 class Entry(NamedTuple):
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     Attributes
     ----------
     stage, name : str
-        One of ``STAGES``, and a name as above.
+        One of ``STAGES`` (lockstep has more), and a name as above.
     array : Array
         Its numbers.
     layer : int or None
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
     inputs : tuple of str
         Names of the tensors from which it was computed.
     bound : Array or None
-        How far each number may be from its exact value, where that is known.
+        How far each number may be from its exact value, if that is known.
     """
 
     stage: str
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def record(network: Network, slot_names: Sequence[str], step: Step) -> list[Entry]:
-    """Return everything that a step computed, in the order in which it did."""
+    """Return everything that a step computed, in the order of computation."""
     return [
         *gradient_entries(network, step),
         Entry("learning rate", "lr", np.asarray(step.learning_rate)),
@@ -54,7 +54,7 @@ def record(network: Network, slot_names: Sequence[str], step: Step) -> list[Entr
 
 
 def gradient_entries(network: Network, found: Gradients | Step) -> list[Entry]:
-    """Return what ``backpropagate`` computed."""
+    """Return everything that ``backpropagate`` computed."""
     last, parameters = len(network.layers), network.parameters
     weights = tuple(p.name for p in parameters if p.is_weight)
 

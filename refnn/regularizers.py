@@ -12,21 +12,16 @@ from refnn.typing import Array
 
 @dataclass(frozen=True)
 class L2(Checked):
-    """λ Σ ½ w² over all weights, never biases; the gradient is λ w.
+    """λ Σ ½ w² over all weights, never biases; the gradient is λ w; λ is ``rate``.
 
-    Added once to the loss, not divided by the batch size. ``tf.nn.l2_loss`` has the ½ too;
-    ``keras.regularizers.L2`` has not (twice the gradient), and scikit-learn divides by N.
-
-    Parameters
-    ----------
-    rate : float
-        λ, at least 0.
+    The loss gets it once, not divided by the batch size. ``tf.nn.l2_loss`` has the ½ too;
+    ``keras.regularizers.L2`` has no ½ (twice the gradient); scikit-learn divides by N.
     """
 
     rate: NotNegative
 
     def value(self, weights: Sequence[Array]) -> Any:
-        """Every W of the network → a scalar."""
+        """Every W of the network → the penalty, a scalar."""
         return self.rate * sum(np.square(W).sum() / 2 for W in weights)
 
     def gradient(self, W: Array) -> Array:

@@ -1,8 +1,7 @@
 """Schedules: the learning rate as a function of the number of updates done so far.
 
-A schedule is called with ``step``, the updates done *before* this one (0 at the first), and
-answers with a Python float, which adapts to the dtype of the arrays it meets. Keras computes
-its schedules in float32.
+``schedule(step)`` takes the number of updates done *before* this one (0 at the first) and returns a
+Python float, which adapts to the dtype of the arrays. Keras computes its schedules in float32.
 """
 
 import math
@@ -47,18 +46,8 @@ class Constant(Checked):
 class ExponentialDecay(Checked):
     """lr₀ · r^(step / decay_steps); with ``staircase`` the exponent is rounded down.
 
-    ``step`` counts updates, one per batch; for epochs see ``PerEpoch``.
-
-    Parameters
-    ----------
-    initial_learning_rate : float
-        lr₀, at least 0.
-    decay_rate : float
-        r, above 0.
-    decay_steps : int
-        Updates until the rate has fallen by the factor r.
-    staircase : bool
-        Whether the rate falls in steps.
+    lr₀ is ``initial_learning_rate``, r is ``decay_rate``: in ``decay_steps`` updates the rate falls
+    by the factor r. A step is an update, one for each batch; for epochs see ``PerEpoch``.
     """
 
     initial_learning_rate: NotNegative
@@ -75,12 +64,7 @@ class ExponentialDecay(Checked):
 class PerEpoch(Checked):
     """Another schedule, counted in epochs: schedule(step // steps_per_epoch).
 
-    Parameters
-    ----------
-    schedule : Schedule
-        Called with the number of whole epochs done.
-    steps_per_epoch : int
-        Updates an epoch: ⌈samples / batch size⌉.
+    ``steps_per_epoch`` is the number of batches in an epoch: ⌈samples / batch size⌉.
     """
 
     schedule: Annotated[Schedule, _schedule]
@@ -91,7 +75,7 @@ class PerEpoch(Checked):
 
 
 def rate_at(learning_rate: float | Schedule, step: int) -> float:
-    """Return the rate of this step, of a number or of a schedule."""
+    """Return the rate of this step, from a number or a schedule: finite, and at least 0."""
     if not callable(learning_rate):
         return learning_rate
     try:

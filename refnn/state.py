@@ -6,38 +6,31 @@ from refnn.typing import Array, Slots
 
 
 class State(NamedTuple):
-    """Where a training run stands: ``State(theta, slots, step)``.
-
-    Attributes
-    ----------
-    theta : Array, (size,)
-        The parameters.
-    slots : tuple of Array, (size,) each
-        The optimizer's memory, in the order of its ``slot_names``.
-    step : int
-        Updates done.
-    """
+    """Where a training run stands."""
 
     theta: Array
+    """The parameters, (size,)."""
     slots: Slots = ()
+    """The optimizer's memory, in the order of its ``slot_names``, (size,) each."""
     step: int = 0
+    """Updates done."""
 
 
 class Gradients(NamedTuple):
     """Everything that ``backpropagate`` computes, in this order."""
 
     outputs: list[Array]
-    """[x, y₁, …, yₙ]."""
+    """[x, y₁, …, yₙ], (N, width) each."""
     data_loss: Any
-    """The loss of the batch without the penalty."""
+    """The loss of the batch without the penalty, a scalar."""
     penalty: Any
     """The L2 term."""
     loss: Any
     """Their sum."""
     output_gradients: list[Array]
-    """∂loss/∂y₁ … ∂loss/∂yₙ."""
+    """[∂loss/∂y₁, …, ∂loss/∂yₙ], in the shapes of y₁, …, yₙ."""
     gradients: list[Array]
-    """∂loss/∂W and ∂loss/∂b, in the order of the network's parameters, penalty included."""
+    """∂loss/∂W and ∂loss/∂b, penalty included, in the order and shapes of ``parameters``."""
 
 
 class Step(NamedTuple):
@@ -56,7 +49,9 @@ class Step(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The data loss over a data set, and the share of rows classified rightly, if classes."""
+    """What ``evaluate`` finds on a data set."""
 
     loss: float
+    """The data loss, without the penalty."""
     accuracy: float | None
+    """The share of rows whose class is right; None if there are no classes."""

@@ -1,9 +1,8 @@
 """Training: the loss and the gradient of a batch, and the step that uses them.
 
-``Model`` is what is trained, and how; it has no state. A training state is data: θ, the
-optimizer's slots, the number of updates done. A step makes a new state and leaves the old one as
-it was, so that saving, resuming, injecting a state from the middle of a run, and handing it to
-another library are all the same. ``refnn.runs.fit`` repeats steps.
+``Model`` says what is trained, and how. ``State`` says where training stands: θ, the optimizer's
+slots, the number of updates done. A step makes a new state and does not change the old one. So any
+state can be saved, resumed, or handed to another library. ``refnn.runs.fit`` repeats steps.
 """
 
 from dataclasses import dataclass
@@ -24,23 +23,11 @@ from refnn.typing import Array
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained, and how: a value without state, checked where it is made.
+    """What is trained, and how: a value without state.
 
-    Parameters
-    ----------
-    network : Network
-        f_θ(x).
-    loss : loss
-        One of ``refnn.losses``, or your own.
-    optimizer : optimizer
-        One of ``refnn.optimizers``.
-    regularizer : L2, optional
-        A price on large weights.
-
-    Raises
-    ------
-    TypeError
-        If one of them is something else.
+    The network is f_θ(x). The loss is one of ``refnn.losses`` or your own, the optimizer one of
+    ``refnn.optimizers``, the regularizer an ``L2`` or None. A part without their methods raises
+    TypeError.
     """
 
     network: Network
@@ -54,30 +41,21 @@ class Model:
     def initial_state(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
     ) -> State:
-        """Return the state before the first update, with a θ drawn by ``network.initial_theta``."""
+        """Return the state before the first update, with θ from ``network.initial_theta``."""
         return self.state_at(self.network.initial_theta(rng, initializer, dtype))
 
     def state_at(self, theta: Array) -> State:
-        """Return the state before the first update, with this θ: every slot is 0."""
+        """θ (size,) → the state before the first update: every slot is 0."""
         checks.array("theta", theta, (self.network.size,))
         checks.floating("theta", theta)
         return State(theta, tuple(np.zeros_like(theta) for _ in self.optimizer.slot_names))
 
 
 def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
-    """Return the loss of a batch, and its gradient: the chain rule, from the loss to the input.
+    """Return the loss of a batch, and its gradient: the chain rule, from the loss to layer 1.
 
-    Parameters
-    ----------
-    theta : Array, (size,)
-        The parameters.
-    x, y : Array, (N, inputs), (N, outputs)
-        A batch and its targets, of the dtype of θ.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the dtypes or shapes do not fit each other.
+    θ (size,), x (N, inputs) and the targets y (N, outputs) have one dtype. TypeError or ValueError
+    says which shape or dtype does not fit.
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
@@ -96,24 +74,10 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
 
 
 def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
-    """Make one update: backpropagate, then the optimizer's rule.
+    """Make one update: backpropagate, then the optimizer's rule; x (N, inputs), y (N, outputs).
 
-    Parameters
-    ----------
-    state : State
-        Before the step. It is not changed.
-    x, y : Array, (N, inputs), (N, outputs)
-        A batch and its targets, of the dtype of ``state.theta``.
-
-    Returns
-    -------
-    Step
-        All of it; ``.state`` is the new state and ``.loss`` the loss before the update.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the dtypes or shapes do not fit each other.
+    In the ``Step`` that it returns, ``.state`` is the new state and ``.loss`` is the loss before
+    the update. The old ``state`` is not changed. Errors are those of ``backpropagate``.
     """
     guards.check_model(model)
     guards.check_state(model, state)
@@ -124,7 +88,7 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
 
 
 def objective(model: Model, theta: Array, x: Array, y: Array) -> Any:
-    """Return what training minimises, loss + penalty, as a function of θ."""
+    """θ (size,), x (N, inputs), y (N, outputs) → loss + penalty, which training minimises."""
     value = value_of(model.loss, y, model.network.forward(theta, x)[-1])
     if model.regularizer is not None:
         value = value + model.regularizer.value(model.network.weights(theta))
@@ -132,13 +96,7 @@ def objective(model: Model, theta: Array, x: Array, y: Array) -> Any:
 
 
 def predict(model: Model, state: State | Array, x: Array) -> Array:
-    """Return the network's output, (N, outputs), of a state or of a θ.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the dtypes or shapes do not fit each other.
-    """
+    """A state or θ, x (N, inputs) → the output (N, outputs); errors as ``backpropagate``."""
     guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
     guards.check_inputs(model.network, theta, x)
@@ -146,12 +104,9 @@ def predict(model: Model, state: State | Array, x: Array) -> Array:
 
 
 def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluation:
-    """Return the data loss and the accuracy over all rows at once, of a state or of a θ.
+    """A state or θ, x (N, inputs), y (N, outputs) → data loss and accuracy over all rows at once.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the dtypes or shapes do not fit each other, or something is not finite.
+    TypeError or ValueError says which shape or dtype does not fit, or which number is not finite.
     """
     guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
@@ -162,10 +117,10 @@ def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluati
 
 
 def accuracy(y_true: Array, y_pred: Array) -> float | None:
-    """Return the share of rows whose class is predicted, or None where y_true holds no classes.
+    """y_true, y_pred (N, K) → the share of rows whose class is right; None without classes.
 
-    Several columns: every row of y_true is one-hot, and the largest column counts. One column:
-    y_true holds zeros and ones, and 0.5 is the line.
+    K > 1: each row of y_true is one-hot, and the largest number of a row is its class. K = 1:
+    y_true holds zeros and ones, and a prediction above 0.5 is a one.
     """
     if not np.all((y_true == 0) | (y_true == 1)):
         return None

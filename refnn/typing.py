@@ -3,10 +3,10 @@
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
-"""float32, float64 or longdouble ndarray, or any array type that NumPy's functions dispatch on.
+"""An ndarray of float32, float64 or longdouble, or an array type that NumPy dispatches on.
 
-No narrower type is true: the formulas also run on arrays that are no ndarrays (such as those of
-``tftwin.lockstep.roundoff``, which carry a bound on their rounding error).
+The formulas also run on arrays that are not ndarrays, for example those of
+``tftwin.lockstep.roundoff``, which carry a bound on their rounding error. So no narrower type fits.
 """
 
 Slots: TypeAlias = tuple[Array, ...]

@@ -1,8 +1,8 @@
 """tftwin: the computations of refnn on TensorFlow, derivatives by automatic differentiation.
 
-The same file names and the same public names as refnn. ``tftwin.lockstep`` runs the two side by
-side. A name is imported at its first use, and TensorFlow with it: comparing saved records works
-without it.
+Its rooms have the file names and the public names of refnn. ``tftwin.lockstep`` runs the two
+libraries side by side. A name imports TensorFlow at its first use: saved records can be compared
+without TensorFlow.
 """
 
 import warnings

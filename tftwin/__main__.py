@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a subcommand; return 0, or 1 if what was found is bad, or 2 for a wrong argument."""
+    """Run a subcommand; return 0, or 1 if the result is bad; exit with 2 for a wrong argument."""
     parser = Parser(prog="python -m tftwin", description="refnn held against TensorFlow")
     commands = parser.add_subparsers(metavar="command", required=True)
     add_certify(commands)
@@ -74,7 +74,7 @@ def add_certify(commands: Any) -> None:
 
 
 def run_certify(options: argparse.Namespace) -> int:
-    """Measure, write the ledger, print its table, and tell what exceeds its cap."""
+    """Measure, write the ledger, print its table, and print each error that exceeds its cap."""
     if options.jobs is not None and options.jobs < 1:
         raise ValueError(f"argument --jobs: {options.jobs}, expected 1 or more")
     if options.state.exists() and not options.state.is_dir():
@@ -121,7 +121,7 @@ def add_compare(commands: Any) -> None:
 
 
 def run_compare(options: argparse.Namespace) -> int:
-    """Compare, print the table, write what was asked for."""
+    """Compare, print the table, and write the files that the options name."""
     found = compare(load(options.one), load(options.other))
     print(report.text(found), end="")
     if options.json is not None:
@@ -134,7 +134,7 @@ def run_compare(options: argparse.Namespace) -> int:
 
 @contextmanager
 def progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Draw a bar on standard error, where rich is installed and somebody is watching."""
+    """Draw a bar on standard error, if rich is installed and a terminal is there."""
     try:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -149,7 +149,7 @@ def progress() -> Iterator[Callable[[int, int], None] | None]:
 
 
 def table(entries: list[dict[str, Any]]) -> str:
-    """Return the ledger for reading."""
+    """Return the entries of the ledger as a table."""
     rows = [("function", "dtype", "kernel", "on", "worst ulp", "at", "inputs")]
     for e in sorted(entries, key=ledger.key):
         kernel, error = f"{e['library']} {e['kernel']}", f"{e['worst']['error']:.4f}"

@@ -8,10 +8,10 @@ from tftwin.typing import Tensor
 
 
 class Function(Protocol):
-    """What a layer asks of an activation."""
+    """The method of an activation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return y = f(x)."""
+        """x (N, D) → y = f(x), (N, D)."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Tanh:
 
 @dataclass(frozen=True)
 class Relu:
-    """``tf.nn.relu``; a derivative of 0 at x = 0."""
+    """``tf.nn.relu``; its derivative is 0 at x = 0."""
 
     def forward(self, x: Tensor) -> Tensor:
         return tf.nn.relu(x)
@@ -48,9 +48,9 @@ class Relu:
 
 @dataclass(frozen=True)
 class LeakyRelu:
-    """Leaky relu: x where x > 0, α x elsewhere.
+    """x where x > 0, else α x.
 
-    Written out, because ``tf.nn.leaky_relu`` keeps α in float32, also for float64 tensors.
+    It is written out, because ``tf.nn.leaky_relu`` rounds α to float32, even for float64 tensors.
     """
 
     alpha: float = 0.2
@@ -68,7 +68,7 @@ class Softmax:
 
 
 def derivative(function: Function, x: Tensor) -> Tensor:
-    """Return f'(x), for an activation that acts on each element by itself."""
+    """Return f'(x), in the shape of x, for an activation that acts on each element by itself."""
     if isinstance(function, Softmax):
         raise TypeError(
             "function is Softmax, whose derivative is a matrix; expected an elementwise one"

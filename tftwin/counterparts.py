@@ -28,14 +28,14 @@ MIRROR: dict[str, ModuleType] = {
 
 
 class OwnActivation:
-    """The twin of a user's activation: its ``tensorflow(x)``."""
+    """The twin of your own activation: its ``tensorflow(x)``."""
 
     def __init__(self, function: Any) -> None:
         self.forward = function.tensorflow
 
 
 class OwnLoss:
-    """The twin of a user's loss: its ``tensorflow(y_true, y_pred)``."""
+    """The twin of your own loss: its ``tensorflow(y_true, y_pred)``."""
 
     def __init__(self, loss: Any) -> None:
         self.value = loss.tensorflow
@@ -44,8 +44,8 @@ class OwnLoss:
 def twin(value: Any) -> Any:
     """Return the tftwin counterpart of a model, or of any part of one.
 
-    Numbers, None and a user's own schedule are their own twins. A user's activation or loss has
-    one if it says how TensorFlow computes it, in a method ``tensorflow``.
+    Numbers, None and your own schedule are their own twins. Your own activation or loss needs a
+    method ``tensorflow``, which computes the same in TensorFlow's operations.
 
     Raises
     ------

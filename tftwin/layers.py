@@ -1,4 +1,4 @@
-"""Layers on TensorFlow: forward alone. ``theta`` is the list of the layer's own variables."""
+"""Layers on TensorFlow: forward alone. ``theta`` is the list of the layer's variables, [W, b]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ class Dense:
     use_bias: bool = True
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of W and, with a bias, b, in the order in which θ holds them."""
+        """Return the shapes of W and b (if there is one), in the order of θ."""
         shapes: dict[str, tuple[int, ...]] = {"W": (self.inputs, self.outputs)}
         if self.use_bias:
             shapes["b"] = (self.outputs,)
         return shapes
 
     def forward(self, theta: Sequence[Variable], x: Tensor) -> Tensor:
+        """x (N, D_in) → y (N, D_out)."""
         z = tf.matmul(x, theta[0])
         return z + theta[1] if self.use_bias else z
 
@@ -40,6 +41,7 @@ class Activation:
         return {}
 
     def forward(self, theta: Sequence[Variable], x: Tensor) -> Tensor:
+        """x (N, D) → y (N, D)."""
         return self.function.forward(x)
 
 

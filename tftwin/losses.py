@@ -10,10 +10,10 @@ CLIP = 1e-7
 
 
 class Loss(Protocol):
-    """What a training step asks of a loss."""
+    """The method of a loss."""
 
     def value(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Return the scalar that training minimises."""
+        """y_true, y_pred (N, K) → the scalar that training minimises."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Asymmetric:
 class CategoricalCrossentropy:
     """``keras.losses.categorical_crossentropy``, written out.
 
-    Keras' function recovers the logits behind a tensor that came from a softmax and then
-    silently computes another formula.
+    If a tensor comes from a softmax, Keras' function takes the logits instead, and silently
+    computes another formula.
     """
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

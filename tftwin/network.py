@@ -1,4 +1,4 @@
-"""A network on TensorFlow: the same layers, with θ as a list of variables per layer."""
+"""A network on TensorFlow: the same layers; θ is a list of variables for each layer."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,7 @@ from tftwin.typing import Tensor, Variable
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in a row.
-
-    Parameters
-    ----------
-    layers : sequence of Dense and Activation
-    """
+    """Dense and Activation layers in a row."""
 
     layers: Sequence[Layer]
 
@@ -38,18 +33,18 @@ class Network:
         return sum(math.prod(shape) for layer in self.layers for shape in layer.shapes().values())
 
     def weights(self, theta: Sequence[Sequence[Variable]]) -> list[Variable]:
-        """Variables of each layer → every W."""
+        """The variables of each layer → each W (D_in, D_out)."""
         return [part[0] for part in theta if part]
 
     def forward(self, theta: Sequence[Sequence[Variable]], x: Tensor) -> list[Tensor]:
-        """x (N, inputs) → [x, y₁, …, yₙ]; ``theta`` holds the variables of each layer."""
+        """The variables of each layer, x (N, inputs) → [x, y₁, …, yₙ]."""
         outputs = [x]
         for layer, variables in zip(self.layers, theta, strict=True):
             outputs.append(layer.forward(variables, outputs[-1]))
         return outputs
 
     def tensors(self, theta: Array) -> list[list[Tensor]]:
-        """θ (size,) → each layer's W and b."""
+        """θ (size,) → [W (D_in, D_out), b (D_out,)] of each layer."""
         tensors, start = [], 0
         for layer in self.layers:
             parts = []

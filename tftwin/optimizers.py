@@ -1,8 +1,8 @@
 """The five rules on TensorFlow variables, in the tutorial's form: ``assign`` and ``assign_sub``.
 
-``rule(w, g, slots, lr, ...)`` changes w and the slots, which are variables, and returns
-them. What depends on t is a Python float, as in refnn: ``corrections(t)`` computes it and
-``rule`` takes it in the place of t, so that a compiled step can be given the floats of each t.
+``rule(w, g, slots, lr, …)`` changes w and the slots, which are variables of one shape, and returns
+them. As in refnn, a number that depends on t is a Python float. ``corrections(t)`` computes it, and
+``rule`` takes it in the place of t: so one compiled step serves every t.
 """
 
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ Optimizer: TypeAlias = SGD | SGDM | Adagrad | RMSProp | Adam
 
 
 def update(optimizer: Optimizer, state: State, gradient: Array, learning_rate: float) -> State:
-    """Return the state after one application of the rule, eagerly, in NumPy arrays."""
+    """Return the state after one application of the rule, eagerly; ``gradient`` is (size,)."""
     t, dtype = state.step + 1, state.theta.dtype
     w, *slots = (tf.Variable(vector) for vector in (state.theta, *state.slots))
     scalars = (tf.constant(s, dtype) for s in (learning_rate, *optimizer.corrections(t)))

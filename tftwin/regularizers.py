@@ -14,4 +14,5 @@ class L2:
     rate: float
 
     def value(self, weights: Sequence[Tensor]) -> Tensor:
+        """Every W of the network → the penalty, a scalar."""
         return self.rate * sum(tf.nn.l2_loss(W) for W in weights)

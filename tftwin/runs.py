@@ -29,7 +29,7 @@ def fit(
     history: History | None = None,
     progress: bool = True,
 ) -> tuple[State, History]:
-    """Train for some epochs, each one run inside a compiled graph; as ``refnn.fit``.
+    """Train for some epochs, as ``refnn.fit``; each epoch runs inside a compiled graph.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Schedules: plain Python on both sides, because TensorFlow's own compute in float32."""
+"""Schedules: plain Python on both sides, because TensorFlow's own schedules compute in float32."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,5 +43,5 @@ class PerEpoch:
 
 
 def rate_at(learning_rate: float | Schedule, step: int) -> float:
-    """Return the rate of this step, of a number or of a schedule."""
+    """Return the rate of this step, from a number or a schedule."""
     return float(learning_rate(step)) if callable(learning_rate) else learning_rate

@@ -1,4 +1,4 @@
-"""The one place that imports TensorFlow, so that its absence is said once, and in one line."""
+"""The only place that imports TensorFlow. If it is not installed, one line says so."""
 
 import os
 import sys
@@ -9,25 +9,24 @@ from contextlib import contextmanager
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ writes to standard error while it loads.
+    """Hold back the notes that TensorFlow's C++ writes to standard error while it loads.
 
-    No environment variable silences its notes on oneDNN and CUDA. If the block fails, everything
-    held back is written.
+    No environment variable silences all its notes on oneDNN and CUDA. If the block fails, the notes
+    are written; a Ctrl-C inside the block writes nothing.
     """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
-        failed = True
         try:
             yield
-            failed = False
+        except Exception:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-            if failed:
-                notes.seek(0)
-                sys.stderr.write(notes.read().decode(errors="replace"))
 
 
 try:
@@ -38,8 +37,8 @@ try:
 except ImportError as error:
     raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
 
-# Grappler's remapper fuses matmul, bias and tanh where nobody reads the sum before tanh (float32,
-# oneDNN): a step that nobody looks at would have other bits than one that is recorded.
+# Grappler's remapper fuses matmul, bias and tanh if nothing reads the sum before tanh (float32,
+# oneDNN). Then a step that is not recorded has other bits than the same step with its record.
 tf.config.optimizer.set_experimental_options({"remapping": False})
 
 __all__ = ["tf"]

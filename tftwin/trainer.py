@@ -2,8 +2,8 @@
 
 A ``Trainer`` keeps θ and the slots in variables, and computes a step in one of three ways:
 "eager", "function" (``tf.function``) or "xla" (``tf.function(jit_compile=True)``). Every step
-computes and returns everything that a refnn step returns, so that whether somebody looks at it
-changes no bit of it. ``run`` repeats steps inside the graph, where a step costs an eighth.
+returns everything that a refnn step returns: so the bits of a step do not depend on who reads it.
+``run`` repeats steps inside the graph, where a step costs an eighth.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ MODES = ("eager", "function", "xla")
 
 
 def compiled(function: Any, mode: Mode) -> Any:
-    """Return a function of tensors as this mode computes it."""
+    """Return a function of tensors, compiled in this mode."""
     if mode not in MODES:
         raise ValueError(f"mode = {mode!r}; expected 'eager', 'function' or 'xla'")
     return function if mode == "eager" else tf.function(function, jit_compile=mode == "xla")
@@ -36,9 +36,9 @@ class Trainer:
     Parameters
     ----------
     model : Model
-        Of tftwin; ``tftwin.twin(model)`` makes it from refnn's.
+        A model of tftwin; ``tftwin.twin(model)`` makes it from refnn's.
     state : State
-        Where to begin; its dtype is the dtype of everything.
+        The start; its dtype is the dtype of everything.
     mode : {"function", "eager", "xla"}
         How a step is computed.
     """
@@ -60,7 +60,7 @@ class Trainer:
         self.load(state)
 
     def load(self, state: State) -> None:
-        """Take over θ and the slots."""
+        """Continue from this state."""
         self._assign(self.variables, state.theta)
         for i, slot in enumerate(state.slots):
             self._assign([slots[i] for slots in self.slots], slot)
@@ -74,12 +74,12 @@ class Trainer:
             start = stop
 
     def state(self) -> State:
-        """Return θ and the slots as they are now, as NumPy arrays."""
+        """Return the present state, in NumPy arrays."""
         slots = zip(*self.slots, strict=True) if self.model.optimizer.slot_names else ()
         return State(_flat(self.variables), tuple(map(_flat, slots)), self.step_count)
 
     def step(self, x: Array, y: Array) -> Step:
-        """Make one update, and return everything that it computed as NumPy arrays."""
+        """x (N, inputs), y (N, outputs) → the step that this update made, in NumPy arrays."""
         rate = rate_at(self.model.optimizer.learning_rate, self.step_count)
         scalars = [tf.constant(column[0]) for column in self._scalars(1)]
         found = as_arrays(self._compute(tf.constant(x), tf.constant(y), *scalars))
@@ -93,17 +93,17 @@ class Trainer:
         return found
 
     def _scalars(self, count: int) -> list[Array]:
-        """Return what the rule takes besides tensors, one entry a step: rate and corrections."""
+        """Return the rates and the corrections of the next steps, a column (count,) for each."""
         rule, steps = self.model.optimizer, range(self.step_count, self.step_count + count)
         floats = [(rate_at(rule.learning_rate, s), *rule.corrections(s + 1)) for s in steps]
         return [np.array(column, self.dtype) for column in zip(*floats, strict=True)]
 
     def run(self, x: Array, y: Array, rows: Sequence[Array]) -> Array:
-        """Make one update for each batch, inside the graph, and return the losses.
+        """Make one update for each batch, inside the graph, and return the losses, (batches,).
 
         Parameters
         ----------
-        x, y : Array
+        x, y : Array, (N, inputs), (N, outputs)
             The whole data set.
         rows : sequence of int Array
             The rows of each batch.

@@ -1,7 +1,7 @@
 """Training on TensorFlow: the same step; ``tf.GradientTape`` finds the derivatives.
 
 ``differentiate`` computes on tensors and variables; ``backpropagate`` and ``train_step`` take and
-give the NumPy arrays of refnn. A compiled step is in ``tftwin.trainer``.
+return the NumPy arrays of refnn. The compiled step is in ``tftwin.trainer``.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Model:
 def differentiate(
     model: Model, theta: Sequence[Sequence[Variable]], x: Tensor, y: Tensor
 ) -> Gradients:
-    """Return the loss of a batch and its gradient as tensors; θ is a list of variables a layer."""
+    """Return the loss of a batch and its gradient as tensors; θ lists each layer's variables."""
     variables = [w for part in theta for w in part]
     with tf.GradientTape() as tape:
         tape.watch(variables)
@@ -51,19 +51,19 @@ def differentiate(
 
 
 def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
-    """Return the loss of a batch, and its gradient, computed eagerly."""
+    """θ (size,), x (N, inputs), y (N, outputs) → the loss and the gradient of a batch, eagerly."""
     found = differentiate(model, model.network.tensors(theta), tf.constant(x), tf.constant(y))
     return as_arrays(found)
 
 
 def as_arrays(found: Gradients) -> Gradients:
-    """Return the same with NumPy arrays in the place of tensors."""
+    """Return ``found`` with NumPy arrays in the place of tensors."""
     numbers: Gradients = tf.nest.map_structure(lambda tensor: tensor.numpy(), found)
     return numbers
 
 
 def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
-    """Make one update, eagerly; the state before it is not changed."""
+    """Make one update, eagerly; ``state`` is not changed."""
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)
@@ -71,7 +71,7 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
 
 
 def objective(model: Model, theta: Array, x: Array, y: Array) -> Tensor:
-    """Return what training minimises, loss + penalty, as a function of θ."""
+    """θ (size,), x (N, inputs), y (N, outputs) → loss + penalty, which training minimises."""
     tensors = model.network.tensors(theta)
     value = model.loss.value(tf.constant(y), model.network.forward(tensors, tf.constant(x))[-1])
     if model.regularizer is not None:
@@ -80,21 +80,21 @@ def objective(model: Model, theta: Array, x: Array, y: Array) -> Tensor:
 
 
 def predict(model: Model, state: State | Array, x: Array) -> Array:
-    """Return the network's output, (N, outputs), of a state or of a θ."""
+    """A state or θ, x (N, inputs) → the network's output (N, outputs)."""
     theta = state.theta if isinstance(state, State) else state
     outputs = model.network.forward(model.network.tensors(theta), tf.constant(x))
     return outputs[-1].numpy()
 
 
 def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluation:
-    """Return the data loss and the accuracy over all rows at once, of a state or of a θ."""
+    """A state or θ, x (N, inputs), y (N, outputs) → data loss and accuracy over all rows."""
     y_pred = predict(model, state, x)
     value = model.loss.value(tf.constant(y), tf.constant(y_pred))
     return Evaluation(float(value), accuracy(y, y_pred))
 
 
 def accuracy(y_true: Array, y_pred: Array) -> float | None:
-    """Return the share of rows whose class is predicted, or None where y_true holds no classes."""
+    """y_true, y_pred (N, K) → the share of rows whose class is right; None without classes."""
     if not np.all((y_true == 0) | (y_true == 1)):
         return None
     if y_true.shape[1] == 1:

@@ -1,6 +1,6 @@
-"""Data: three small sets, the user's own files, and what data need before training.
+"""Data: three small sets, your own files, and the preparation of data for training.
 
-x is (N, D), one row a sample; y is (N, K): one-hot rows for classes, numbers for regression.
+x is (N, D), a sample in each row; y is (N, K): one-hot rows for classes, numbers for regression.
 """
 
 from refnn.datasets.dataset import Dataset

@@ -1,7 +1,7 @@
-"""NPZ files: written so that a kill leaves the last whole one, read as if a stranger wrote them.
+"""NPZ files, written and read safely.
 
-Reading executes nothing that a file holds, and takes memory only for what has been found
-harmless.
+If the process is killed while it writes, the old file stays whole. A file may come from a stranger:
+reading executes nothing that it holds, and checks its sizes before it takes memory.
 """
 
 import math
@@ -23,23 +23,23 @@ from refnn.datasets.preparation import LIMIT, float_type
 from refnn.typing import Array
 
 END = 22
-"""Bytes of the record that ends an archive without a comment; NumPy writes none."""
+"""Bytes of the record that ends an archive without a comment; NumPy writes no comment."""
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
-    """Read the arrays x (N, D) and y (N, K) of an NPZ file, as ``np.savez(path, x=x, y=y)`` makes.
+    """Read the arrays x (N, D) and y (N, K) of a file that ``np.savez(path, x=x, y=y)`` wrote.
 
-    Nothing is unpickled, and sizes are checked before memory is taken. Integers and other floats
-    become ``dtype``. The columns are called "0", "1", …; what those of y mean the file cannot
-    say, so ``class_names`` is empty. Labels such as 0, 1, 2 need ``one_hot`` before saving.
+    Nothing is unpickled. Integers and other floats become ``dtype``. The columns of x are called
+    "0", "1", …; ``class_names`` is empty, because the file does not say what the columns of y mean.
+    Labels such as 0, 1, 2 need ``one_hot`` before saving.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
-        than 1 GiB or not finite in this dtype, or their numbers of rows differ.
+        If it is not an NPZ file; if x or y is missing, damaged, not an array of numbers of rank 2,
+        larger than 1 GiB, or not finite in this dtype; or if their numbers of rows differ.
     """
     dtype, path = float_type(dtype), regular_file(path)
     with archive(path) as members:
@@ -56,9 +56,9 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
 
 
 def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
-    """Write an .npz file without pickle; at every instant there is the old one or the new one.
+    """Write an .npz file without pickle; at every instant there is the old file or the new one.
 
-    The bytes go to ``path`` + ".part" in the same folder and reach the disk before the file takes
+    The bytes go to ``path`` + ".part" in the same folder. They reach the disk before the file gets
     its name.
 
     Raises
@@ -90,7 +90,7 @@ def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
 
 
 def as_path(path: str | PathLike[str]) -> Path:
-    """Return a path, and refuse what is none."""
+    """Return ``path`` as a Path, and refuse anything else."""
     if not isinstance(path, (str, PathLike)):
         raise TypeError(f"path = {path!r}; expected a path")
     return Path(path)
@@ -98,7 +98,7 @@ def as_path(path: str | PathLike[str]) -> Path:
 
 @contextmanager
 def reading(where: str, expected: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes zipfile, zlib or NumPy raise into one clear error."""
+    """Turn the errors that zipfile, zlib or NumPy raise on a damaged file into one clear error."""
     try:
         yield
     except Exception as error:
@@ -118,9 +118,9 @@ def regular_file(path: str | PathLike[str]) -> Path:
 
 
 def archive(path: Path, expected: str = "an NPZ file") -> zipfile.ZipFile:
-    """Open an archive whose table of contents is no larger than that of a few arrays.
+    """Open an archive, and refuse a table of contents that is larger than a few arrays need.
 
-    A table may name millions of members, and zipfile makes an object of each.
+    A table may name millions of members, and zipfile makes an object for each.
     """
     with reading(f"{path}", expected), path.open("rb") as file:
         file.seek(-min(path.stat().st_size, END + 20), os.SEEK_END)
@@ -146,7 +146,7 @@ def member(
     least: int = 1,
     dtype: np.dtype[Any] | None = None,
 ) -> Array:
-    """Read one array of numbers, after its header has been found harmless.
+    """Check the header of one array of numbers, then read it.
 
     Parameters
     ----------
@@ -155,16 +155,16 @@ def member(
     where : str
         For the error messages.
     axes : tuple of str
-        What the lengths are called, one for each axis.
+        The name of each axis, for the error messages.
     least : int
-        The smallest length.
+        The smallest length of an axis.
     dtype : numpy.dtype, optional
-        What the numbers become; by default they stay what they are.
+        The dtype of the result; by default that of the file.
 
     Raises
     ------
     ValueError
-        If it is no such array, or larger than LIMIT, or its header claims what it does not hold.
+        If it is another array, or larger than LIMIT, or its header does not fit its bytes.
     """
     info = members.getinfo(f"{name}.npy")
     if info.file_size > LIMIT:

@@ -1,4 +1,4 @@
-"""What data need before training: standardized features, one-hot labels, batches."""
+"""The preparation of data for training: standardized features, one-hot labels, batches."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from refnn import checks
 from refnn.typing import Array
 
 LIMIT = 2**30
-"""Bytes. A larger file, array or one-hot matrix is refused before any memory is taken for it."""
+"""Bytes. A larger file, array or one-hot matrix is refused before it takes any memory."""
 
 
 class Standardized(NamedTuple):
-    """x with mean 0 and deviation 1 in each column, and the mean and deviation it had before."""
+    """x (N, D) with mean 0 and deviation 1 in each column; its mean and deviation before, (D,)."""
 
     x: Array
     mean: Array
@@ -31,10 +31,10 @@ def standardize(
 ) -> Standardized:
     """Return (x − mean) / deviation, column by column, in x's dtype.
 
-    Without ``mean`` and ``deviation`` they are taken from x, in float64 at least:
+    By default ``mean`` and ``deviation`` are computed from x, in float64 at least:
     mean = Σ x / N, deviation = √(Σ (x − mean)² / N). This is the population's deviation, as in
-    scikit-learn's ``StandardScaler``; pandas' ``std`` divides by N − 1. Held-out data take those
-    of the training data::
+    scikit-learn's ``StandardScaler``; pandas' ``std`` divides by N − 1. Held-out data need the mean
+    and the deviation of the training data::
 
         train = standardize(x_train)
         test = standardize(x_test, train.mean, train.deviation)
@@ -51,7 +51,7 @@ def standardize(
     Raises
     ------
     TypeError, ValueError
-        If x is no such array or holds NaN or an infinity, or a column is constant.
+        If x is another array, x is not finite, or a column is constant.
     """
     checks.array("x", x, (None, None))
     checks.floating("x", x)
@@ -97,7 +97,7 @@ def one_hot(
     Raises
     ------
     ValueError
-        With the row of the first label that is no such number.
+        With the row of the first label that is another value.
     """
     dtype = float_type(dtype)
     if not (isinstance(labels, Sequence) or getattr(labels, "ndim", 0) > 0):
@@ -127,7 +127,7 @@ def batches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> 
     n : int
         Rows, at least 1.
     batch_size : int
-        Rows a batch; one batch holds all if it exceeds n.
+        Rows in a batch. If it exceeds n, one batch holds all rows.
     rng : numpy.random.Generator, optional
         Shuffles the rows; without it they keep their order.
     """

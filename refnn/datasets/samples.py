@@ -13,8 +13,8 @@ from refnn.datasets.tables import load_csv
 def iris(dtype: npt.DTypeLike = np.float32) -> Dataset:
     """Return Fisher's iris flowers: x (150, 4) in cm, y one-hot (150, 3), 50 rows a class.
 
-    The same numbers in the same order as ``sklearn.datasets.load_iris``. The copy of the UCI
-    repository differs from Fisher's paper, and so from these, in rows 34 and 37 (from 0).
+    The numbers and their order are those of ``sklearn.datasets.load_iris`` and of Fisher's paper.
+    The copy of the UCI repository differs in rows 34 and 37 (from 0).
     """
     return load_csv(Path(__file__).with_name("iris.csv"), label="species", dtype=dtype)
 
@@ -34,7 +34,7 @@ def yoghurt(dtype: npt.DTypeLike = np.float32) -> Dataset:
 def dots(dtype: npt.DTypeLike = np.float32) -> Dataset:
     """Return the tutorial's points: x (300, 2) normal, y = 1 where x₁² + x₂² < 2, else 0, (300, 1).
 
-    Seed 2; the coordinates have the nine decimals of the tutorial's file. 188 of the 300 are 1.
+    Seed 2; the coordinates have nine decimals, as in the tutorial's file. 188 of the 300 are 1.
     """
     dtype = float_type(dtype)
     random = np.random.RandomState(2)  # the tutorial's generator

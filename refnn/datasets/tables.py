@@ -1,7 +1,6 @@
 """Tables: CSV files as people have them.
 
-Reading executes nothing that a file holds, and takes memory only for what has been found
-harmless.
+Reading executes nothing that a file holds, and checks its sizes before it takes memory.
 """
 
 import csv
@@ -36,23 +35,22 @@ def load_csv(
     delimiter: str = ",",
     dtype: npt.DTypeLike = np.float32,
 ) -> Dataset:
-    """Read a table of numbers: one row a sample, one column the label.
+    """Read a table of numbers: each row is a sample, one column is the label.
 
     Parameters
     ----------
     path : path
         A UTF-8 file of at most 1 GiB. Blank lines are skipped.
     label : str or int
-        Name of the label's column, which says that the first row is a header; or its position,
-        counted from 0.
+        The name of the label's column (then the first row is a header), or its position, from 0.
     task : "classification" or "regression", optional
-        By default labels are classes if they are text or whole numbers throughout, and regression
-        targets if they are other numbers. Say "regression" where a target such as a price happens
-        to be whole. Classes are sorted, numbers by value, and y is one-hot.
+        By default labels are classes if all of them are text, or all are whole numbers; other
+        numbers are regression targets. Say "regression" if your targets, such as prices, are whole
+        numbers. Classes are sorted, whole numbers by value, and y is one-hot.
     header : bool, optional
-        By default the first row is a header if its cells besides the label's are no numbers.
+        By default the first row is a header if no cell but the label's is a number.
     delimiter : str
-        What stands between cells.
+        The character between cells.
     dtype
         float32 or float64.
 
@@ -64,11 +62,11 @@ def load_csv(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        With the line, and the column's name: if a cell is missing or no number finite in this
-        dtype, a row has too few or too many cells, the label's column does not exist, it is
-        unclear whether there is a header, or the file is too large or no such text at all.
+        With the line and the column's name: if a cell is missing or is not a number that is finite
+        in this dtype; if a row has too few or too many cells; if there is no label's column; if it
+        is unclear whether there is a header; if the file is too large, or is not UTF-8 text.
     """
     dtype, path = float_type(dtype), npz.regular_file(path)
     if task not in (None, "classification", "regression"):
@@ -119,7 +117,7 @@ def load_csv(
 
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of each row that is not blank."""
+    """Yield the line number and the cells of each row that is not blank."""
     with path.open("rb") as file:
         reader = csv.reader(
             _lines(path, file), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -133,7 +131,7 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(path: Path, file: IO[bytes]) -> Iterator[str]:
-    """Yield the lines of a text file, and refuse what is none."""
+    """Yield the lines of a file, and refuse a file that is not UTF-8 text."""
     for number, line in enumerate(iter(lambda: file.readline(LINE), b""), 1):
         if len(line) == LINE:
             raise ValueError(f"{path}, line {number}: expected less than {LINE} bytes in a line")
@@ -163,7 +161,7 @@ def _label_position(where: str, first: list[str], label: str | int) -> int:
 def _has_header(
     where: str, first: list[str], position: int, named: bool, header: bool | None
 ) -> bool:
-    """Decide by the argument, by a label that has a name, or by what the first row holds."""
+    """Decide by the argument, by a label that has a name, or by the cells of the first row."""
     if not (header is None or isinstance(header, bool)):
         raise ValueError(f"header = {header!r}; expected True, False or None")
     if named and header is False:
@@ -194,7 +192,7 @@ def _number(cell: str) -> float | None:
 def _targets(
     labels: list[str], task: str | None, dtype: np.dtype[Any], where: Callable[[int], str]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Return y and the names of the classes; ``where`` tells a row's place in the file."""
+    """Return y (N, K) and the names of the classes; ``where`` tells a row's place."""
     parsed = [_number(label) for label in labels]
     for row, (label, number) in enumerate(zip(labels, parsed, strict=True)):
         if not label or (number is not None and not math.isfinite(number)):

@@ -1,4 +1,4 @@
-"""Around the training steps: runs, their history, and what they leave on disk."""
+"""Around the training steps: runs, their history, and their files."""
 
 from refnn.runs.checkpoints import Checkpoint
 from refnn.runs.fit import fit, resume

@@ -1,8 +1,8 @@
 """Checkpoints: a whole run on disk.
 
-A run between two epochs is data: the state, the history, the state of the generator that
-shuffles the rows, and a description of what is trained, how, and on which data. ``refnn.resume``
-continues from it bit for bit, and refuses to continue another run.
+A run between two epochs is data: the state, the history, the state of the generator that shuffles
+the rows, and a description of the model and of the training data. ``refnn.resume`` continues from
+it bit for bit, and refuses to continue another run.
 """
 
 import json
@@ -37,8 +37,8 @@ TEXT = 2**20
 class Checkpoint(Checked):
     """Where ``fit`` saves its run, and how often.
 
-    It saves at the start; after an epoch, if the given number of epochs and of seconds has passed
-    since it saved last; and at the end, however the run ends, unless the process is killed.
+    It saves at the start; after an epoch, if both ``every_epochs`` and ``every_seconds`` have
+    passed since it saved last; and at the end of the run, after an error too, but not after a kill.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Run:
 
 
 def describe_model(model: Any, batch_size: int) -> dict[str, str]:
-    """Return what is trained, and how, as texts: each by its repr, or by its class."""
+    """Return the parts of the model and the batch size as texts: the repr, without addresses."""
     texts = {
         "network": repr(model.network),
         "loss": repr(model.loss),
@@ -114,13 +114,13 @@ def describe_data(x: Array, y: Array, validation: tuple[Array, Array] | None) ->
 
 
 def _describe_array(a: Array) -> str:
-    wide = a.dtype.itemsize > 8  # a longdouble has padding, which may hold anything
+    wide = a.dtype.itemsize > 8  # the padding of a longdouble may hold anything
     content: Any = np.ascontiguousarray(a, np.float64 if wide else None)
     return f"{a.shape} {a.dtype} CRC {zlib.crc32(content):08x}"
 
 
 def check_same(path: str | PathLike[str], before: dict[str, str], now: dict[str, str]) -> None:
-    """Refuse to continue a run with anything else than what it began with."""
+    """Refuse to continue a run with another model or other data."""
     for name, text in now.items():
         if (saved := before.get(name, "")) != text:
             start = max(len(commonprefix([saved, text])) - 30, 0)
@@ -135,16 +135,16 @@ Keep: TypeAlias = Callable[[State, History, np.random.Generator | None], None]
 
 @contextmanager
 def keeping(checkpoint: Checkpoint | None, description: dict[str, str]) -> Iterator[Keep]:
-    """Give a function that is told of each whole epoch, and saves those that are due.
+    """Give a function that is called after each whole epoch, and saves the run if it is due.
 
-    Whatever ends the block, the last epoch of which it was told is saved.
+    When the block ends, after an error too, the last epoch is saved.
 
     Parameters
     ----------
     checkpoint : Checkpoint or None
         Where and how often; None saves nothing.
     description
-        Of the run.
+        The description of the run.
     """
     if checkpoint is None:
         yield lambda state, history, rng: None
@@ -175,7 +175,7 @@ def keeping(checkpoint: Checkpoint | None, description: dict[str, str]) -> Itera
 
 
 def generator_state(rng: np.random.Generator | None) -> dict[str, Any] | None:
-    """Return the state of a generator that a checkpoint can hold."""
+    """Return the state of a generator, and refuse a generator that a checkpoint cannot hold."""
     if rng is None:
         return None
     state = dict(rng.bit_generator.state)
@@ -205,9 +205,9 @@ def load_run(path: str | PathLike[str]) -> Run:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no checkpoint, or its arrays do not fit each other.
+        If it is not a checkpoint, or its arrays do not fit each other.
     """
     expected = "a checkpoint written by fit"
     with states.opened(path, expected) as members:
@@ -235,5 +235,5 @@ def load_run(path: str | PathLike[str]) -> Run:
 
 
 def _classes(shares: list[Any]) -> list[float | None]:
-    """Return None again where there were no classes."""
+    """Turn NaN back into None: there were no classes."""
     return [None if math.isnan(share) else share for share in shares]

@@ -1,4 +1,4 @@
-"""Why a run left the finite numbers: the first tensor that did, and the likely cause."""
+"""Why did a run get NaN or an infinity? The first tensor that has one, and the likely cause."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,16 +16,16 @@ from refnn.typing import Array
 def non_finite(
     model: Model, state: State, y: Array, step: Step, history: History
 ) -> NonFiniteError:
-    """Return the error that names the first tensor of the step that is not finite, and why.
+    """Return the error that names the first tensor of the step that is not finite, and the cause.
 
     Parameters
     ----------
     state : State
-        Before the step; finite.
-    y : Array
+        The state before the step; it is finite.
+    y : Array, (N, outputs)
         The targets of the step.
     step : Step
-        What it computed; something in it is not finite.
+        The step; something in it is not finite.
     """
     entries = record(model.network, model.optimizer.slot_names, step)
     first = next(e for e in entries if not np.isfinite(e.array).all())
@@ -46,7 +46,7 @@ def non_finite(
 def _cause(
     model: Model, state: State, y: Array, step: Step, first: Entry, where: tuple[int, ...]
 ) -> str:
-    """Repeat the stage, and let the arithmetic say what it complains about first."""
+    """Compute the stage again, and return the cause of NumPy's first floating-point warning."""
     network, loss, optimizer = model.network, model.loss, model.optimizer
     if first.stage == "update" and getattr(optimizer, "epsilon", None) == 0:
         (p,) = (p for p in network.parameters if p.name == first.name)

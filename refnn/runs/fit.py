@@ -45,13 +45,13 @@ def fit(
     model : Model
         What is trained, and how.
     state : State
-        Where to begin: ``model.initial_state(rng)``, or the state of an earlier run.
+        The start: ``model.initial_state(rng)``, or the state of an earlier run.
     x, y : Array, (N, inputs), (N, outputs)
         Training data, of the dtype of ``state.theta``.
     epochs, batch_size : int
-        Passes over the data, in all; rows a batch (the last batch may be shorter).
+        Passes over the data, those of ``history`` included; rows in a batch (or fewer in the last).
     rng : numpy.random.Generator, optional
-        Shuffles the rows anew in each epoch; without it they keep their order.
+        Shuffles the rows again in each epoch; without it they keep their order.
     validation : (x, y), optional
         Held-out data, evaluated after each epoch.
     callback : callable, optional
@@ -59,9 +59,9 @@ def fit(
     checkpoint : Checkpoint, optional
         Where and how often the run is saved, for ``resume``.
     history : History, optional
-        Of the epochs that ``state`` has behind it, if this continues a run; it is not changed.
+        The epochs before ``state``, if this continues a run. It is not changed.
     progress : bool
-        Whether to draw a progress bar, where rich is installed and a terminal is there.
+        Whether to draw a progress bar. It needs a terminal, and rich.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def fit(
     NonFiniteError
         If the loss, a slot or a parameter is no longer finite. It carries the last finite state.
     Interrupted
-        After the step in which Ctrl-C was pressed, which is a KeyboardInterrupt that carries the
+        After the step in which Ctrl-C was pressed. It is a KeyboardInterrupt that carries the
         state. A second Ctrl-C acts at once.
     """
     plan = check_plan(
@@ -133,17 +133,17 @@ def resume(
 ) -> tuple[State, History]:
     """Continue a run that was saved by ``fit(…, checkpoint=checkpoint)``, as if it never stopped.
 
-    State, history (but for the seconds, which are counted on) and the order of the rows are bit
-    for bit those of a run that was not interrupted. The arguments are those of ``fit``, with the
-    checkpoint in the place of the state; ``epochs`` may be another number.
+    The state, the history and the order of the rows are bit for bit those of a run that was not
+    interrupted; only the seconds of the history differ. The arguments are those of ``fit``, with
+    the checkpoint in the place of the state; ``epochs`` may be another number.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no checkpoint, or of a run with another model, batch size or other data; the
-        message names the first that differs.
+        If it is not a checkpoint, or belongs to a run with another model, batch size or other
+        data; the message names the first difference.
     """
     if not isinstance(checkpoint, Checkpoint):
         raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
@@ -173,7 +173,7 @@ def cut(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield the batches of an epoch, in the order of ``batches(len(x), batch_size, rng)``.
 
-    Rows that keep their order are cut, others gathered, about a MiB at a time, and then cut.
+    Rows that keep their order are cut without a copy; others are first gathered, a MiB at a time.
     """
     n = len(x)
     if rng is not None:
@@ -189,9 +189,9 @@ def cut(
 
 
 def _finite(state: State) -> bool:
-    """Whether θ is finite, and the last slot, where an overflow shows first.
+    """Return whether θ and the last slot are finite. An overflow shows first in the last slot.
 
-    A sum of squares is finite only if every element is; where it overflows, each is looked at.
+    A sum of squares is fast. If it overflows, which large finite numbers do too, look at each.
     """
     theta = state.theta
     if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its history, and the two ways in which it may end early."""
+"""The history of a run, and the two ways in which a run may end early."""
 
 from dataclasses import dataclass, field
 
@@ -7,20 +7,20 @@ from refnn.state import State
 
 @dataclass
 class History:
-    """One entry an epoch.
+    """One entry for each epoch.
 
     Attributes
     ----------
     loss : list of float
-        Mean over the epoch's batches of the loss before each update, penalty included (Keras
-        weighs a short last batch less; the tutorial, and this, do not).
+        The mean over the epoch's batches of the loss before each update, penalty included. Keras
+        gives a short last batch less weight; the tutorial and refnn do not.
     learning_rate : list of float
-        Rate of the epoch's last update.
+        The rate of the epoch's last update.
     seconds : list of float
-        Time since ``fit`` was called.
+        Time since ``fit`` was called; a resumed run continues the count.
     validation_loss, validation_accuracy : list
-        On the held-out data, after the epoch; empty without any. An accuracy is None where there
-        are no classes.
+        On the held-out data, after the epoch; empty without held-out data. An accuracy is None if
+        there are no classes.
     """
 
     loss: list[float] = field(default_factory=list)

@@ -14,15 +14,15 @@ Pause: TypeAlias = Callable[[State, History], None]
 
 @contextmanager
 def deferred(hint: str = "") -> Iterator[Pause]:
-    """Give a function that is called between two steps, and ends the block if Ctrl-C came.
+    """Give a function to call between two steps; it ends the block if Ctrl-C was pressed.
 
-    A second Ctrl-C acts at once. Only the main thread is sent signals, and a handler that is not
-    Python's own is left alone: its owner decides what Ctrl-C means.
+    A second Ctrl-C acts at once. Only the main thread gets signals. A handler that is not Python's
+    own is left alone: its owner decides what Ctrl-C means.
 
     Parameters
     ----------
     hint : str
-        What the message says besides.
+        The end of the message.
     """
     own = signal.default_int_handler
     if (
@@ -55,5 +55,5 @@ def deferred(hint: str = "") -> Iterator[Pause]:
         yield pause
     finally:
         signal.signal(signal.SIGINT, own)
-    if came and last is not None:  # between the last step and here
+    if came and last is not None:  # Ctrl-C came after the last step
         pause(*last)

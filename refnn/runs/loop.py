@@ -79,7 +79,7 @@ def repeat(
     description: dict[str, str],
     progress: bool,
 ) -> tuple[State, History]:
-    """Run the epochs that are left, and keep the account of them.
+    """Run the epochs that are left, and write their history.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def repeat(
     held_out
         Evaluates a state on the held-out data, if there are any.
     description
-        What makes this run this run and no other (``refnn.runs.checkpoints``).
+        The model and the data as texts, which a checkpoint compares (``refnn.runs.checkpoints``).
     """
     history = plan.history
     start = time.perf_counter() - max(history.seconds, default=0.0)

@@ -1,4 +1,4 @@
-"""A saved model: a file from which one can predict, and train on.
+"""A saved model: a file that can predict, and that training can continue from.
 
 One NPZ file without pickle: θ, slots and step; the architecture, the loss, the optimizer and the
 regularizer as text; the preparation of the data. Reading executes nothing that the file holds. An
@@ -32,7 +32,7 @@ EXPECTED = "a file written by save_model"
 
 @dataclass(frozen=True, eq=False)
 class SavedModel:
-    """What a file of ``save_model`` holds.
+    """The content of a file that ``save_model`` wrote.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SavedModel:
     state : State
         Where training stands.
     mean, deviation : Array, (inputs,), or None
-        Those of the training data, if the inputs were standardized.
+        The mean and the deviation of the training data, if the inputs were standardized.
     feature_names, class_names : tuple of str
         Names of the columns of x and of y; empty if none were saved.
     """
@@ -54,7 +54,7 @@ class SavedModel:
     class_names: tuple[str, ...] = ()
 
     def predict(self, x: Array) -> Array:
-        """x (N, inputs) as measured → the network's output (N, outputs)."""
+        """x (N, inputs), not standardized → the network's output (N, outputs)."""
         if self.mean is not None:
             x = standardize(x, self.mean, self.deviation, self.feature_names).x
         return predict(self.model, self.state, x)
@@ -80,9 +80,9 @@ def save_model(
         They must fit each other.
     mean, deviation : Array, (inputs,), optional
         Both or neither: those of ``refnn.datasets.standardize(x_train)``. A loaded model then
-        standardizes what it is given.
+        standardizes x before it predicts.
     feature_names, class_names : sequence of str
-        As many as inputs, as many as outputs; or none.
+        A name for each input and for each output; or none.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def save_model(
 def load_model(
     path: str | PathLike[str], *, own: Iterable[Any] = (), expected: Model | None = None
 ) -> SavedModel:
-    """Read what ``save_model`` wrote, bit for bit.
+    """Read a file that ``save_model`` wrote, bit for bit.
 
     Parameters
     ----------
@@ -129,11 +129,11 @@ def load_model(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no such file, its parts do not fit each other, it names something of your own
-        that was not given, or it holds another model than the expected one: the message names the
-        first difference.
+        If it is another file; if its parts do not fit each other; if it names something of your
+        own that was not given; or if its model is not the expected one: the message names the first
+        difference.
     """
     given = {(_name(one), _repr(one)): one for one in own}
     with states.opened(path, EXPECTED) as members:
@@ -207,7 +207,7 @@ def _check_expected(path: str, model: Model, expected: Model) -> None:
 
 
 def _described(where: str, value: Any) -> Any:
-    """Return a value of refnn as plain data: its class and its fields; of the user's, its name."""
+    """Return a value of refnn as its class and its fields, a value of your own as its name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
@@ -270,7 +270,7 @@ def _repr(value: Any) -> str | None:
 
 
 def _names(names: Sequence[str]) -> Any:
-    """Return names as a tuple; one text, which is a sequence of letters, stays what it is."""
+    """Return names as a tuple; a single text stays a text, which is refused later."""
     return names if isinstance(names, str) else tuple(names)
 
 

@@ -1,4 +1,4 @@
-"""A progress bar, drawn by rich where that is installed and somebody is watching."""
+"""A progress bar, drawn by rich if it is installed."""
 
 from collections.abc import Iterator
 

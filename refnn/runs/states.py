@@ -1,7 +1,7 @@
 """A training state in a file: θ, slots and step, and nothing about the network.
 
-A file of ``save_state`` fits any network with as many parameters. ``save_model`` writes the
-network too, and is refused where it does not fit.
+A file of ``save_state`` fits every network with the same number of parameters. A file of
+``save_model`` holds the network too.
 """
 
 import zipfile
@@ -18,7 +18,7 @@ from refnn.state import State
 from refnn.typing import Array
 
 CHECKPOINT = (*(f"history_{column.name}" for column in fields(History)), "run")
-"""What a checkpoint holds besides the state."""
+"""The arrays of a checkpoint that do not belong to the state."""
 
 
 def save_state(path: str | PathLike[str], state: State) -> None:
@@ -27,7 +27,7 @@ def save_state(path: str | PathLike[str], state: State) -> None:
     Raises
     ------
     TypeError, ValueError
-        If it is no state, or its arrays do not fit each other.
+        If it is not a state, or its arrays do not fit each other.
     OSError
         If the file cannot be written.
     """
@@ -35,14 +35,14 @@ def save_state(path: str | PathLike[str], state: State) -> None:
 
 
 def load_state(path: str | PathLike[str]) -> State:
-    """Read what ``save_state`` wrote, bit for bit; of a checkpoint, the state alone.
+    """Read a file of ``save_state``, bit for bit, or the state alone of a checkpoint.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no such file, or its arrays do not fit each other.
+        If it is another file, or its arrays do not fit each other.
     """
     expected = "a file written by save_state"
     with opened(path, expected) as members:
@@ -60,7 +60,7 @@ def arrays(state: State) -> dict[str, Array]:
 
 
 def opened(path: str | PathLike[str], expected: str) -> zipfile.ZipFile:
-    """Open an archive whose arrays take together no more memory than the file has bytes."""
+    """Open an archive, and refuse one whose arrays need more memory than the file has bytes."""
     file = npz.regular_file(path)
     members = npz.archive(file, expected)
     infos = members.infolist()
@@ -74,7 +74,7 @@ def opened(path: str | PathLike[str], expected: str) -> zipfile.ZipFile:
 def read(
     path: str | PathLike[str], members: zipfile.ZipFile, others: tuple[str, ...], expected: str
 ) -> State:
-    """Read the state from an archive that holds it, these others and nothing else."""
+    """Read the state from an archive that holds it and the ``others``, and nothing else."""
     names = npz.names(members)
     slots = [f"slot{i}" for i in range(sum(name.startswith("slot") for name in names))]
     if names != sorted(["theta", "step", *slots, *others]):
