@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from examples.page import console, parse, print_table
+from examples.page import console, parse, print_table, write
+from tftwin import terminal
 
 CHAPTERS = (
     "complexity",
@@ -41,8 +42,12 @@ def main() -> int:
         sys.argv = [name, "--output", str(options.output), *(["--quick"] * options.quick)]
         try:
             runpy.run_module(f"examples.{name}", run_name="__main__")
-        except SystemExit:
-            pass  # it diverged; its account says where
+        except SystemExit as end:
+            if end.code not in (0, 1):  # 1: it diverged; its account says where
+                raise
+        except OSError as error:  # a full disk, say
+            failures[name] = terminal.one_line(error)
+            terminal.say(f"{name}: {failures[name]}")
         except Exception as error:
             traceback.print_exc()
             failures[name] = f"{type(error).__name__}: {error}"
@@ -70,7 +75,7 @@ def write_report(output: Path, accounts: list[dict[str, Any]], failures: dict[st
     versions = {name: _version(name) for name in ("refnn", "numpy", "tensorflow")}
     versions |= {"python": platform.python_version()}
     report = {"agreed": agreed, "verdict": verdict, "failures": failures, "versions": versions}
-    (output / "report.json").write_text(json.dumps(report | {"chapters": accounts}, indent=1))
+    write(output / "report.json", json.dumps(report | {"chapters": accounts}, indent=1).encode())
     images = {
         block["file"]: base64.b64encode((output / block["file"]).read_bytes()).decode()
         for a in accounts
@@ -87,7 +92,7 @@ def write_report(output: Path, accounts: list[dict[str, Any]], failures: dict[st
         images=images,
         versions=versions,
     )
-    (output / "report.html").write_text(page, encoding="utf-8")
+    write(output / "report.html", page.encode())
     print_table(verdict, columns, rows)
     for account in accounts:
         for divergence in account["divergences"][:3]:
@@ -104,4 +109,4 @@ def _version(package: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal.run("python -m examples", main)

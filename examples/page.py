@@ -5,6 +5,7 @@ pictures. Heavy packages are imported where they are first used, so that ``--hel
 """
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -13,7 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from tftwin import terminal
 
 NEEDED = ("tensorflow", "matplotlib", "rich", "jinja2")
 STYLE = {
@@ -75,16 +79,25 @@ class Page:
         """Write a picture, and keep it for the report."""
         from matplotlib import pyplot
 
-        path = self.output / f"{self.name}_{name}.png"
-        figure.savefig(path)
+        path, drawn = self.output / f"{self.name}_{name}.png", io.BytesIO()
+        figure.savefig(drawn)
         pyplot.close(figure)
+        write(path, drawn.getvalue())
         console().print(f"wrote {path}", highlight=False)
         self.blocks.append({"kind": "picture", "file": path.name, "caption": caption})
 
     def write(self, account: dict[str, Any]) -> None:
         """Write the chapter as JSON: its account of lockstep, its texts, tables and pictures."""
         chapter = {"name": self.name, "title": self.title, **account, "blocks": self.blocks}
-        (self.output / f"{self.name}.json").write_text(json.dumps(chapter, indent=1))
+        write(self.output / f"{self.name}.json", json.dumps(chapter, indent=1).encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    from refnn.datasets.files import replacing
+
+    with replacing(path) as file:
+        file.write(content)
 
 
 def figure(rows: int = 1, columns: int = 1, size: Any = (9, 4.5), **options: Any) -> Any:
@@ -175,10 +188,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 def parse(program: str, description: str) -> argparse.Namespace:
     """Read the options that every chapter and ``python -m examples`` take, and make the folder.
 
-    A missing package or a wrong option ends the program in one line, with status 2. Ctrl-C ends
-    it in one line from here on, with status 130.
+    A missing package, a wrong option or a folder that cannot be written to ends the program in one
+    line, with status 2. ``tftwin.terminal`` says what else may end it from here on.
     """
-    parser = argparse.ArgumentParser(prog=program, description=description)
+    terminal.prepare(program)
+    parser = terminal.Parser(prog=program, description=description)
     parser.add_argument("--quick", action="store_true", help="a smoke run: fewer epochs and steps")
     parser.add_argument(
         "--output",
@@ -193,18 +207,11 @@ def parse(program: str, description: str) -> argparse.Namespace:
         parser.error(f"{', '.join(missing)} not found: pip install '.[examples]'")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=options.output):
+            pass
     except OSError as error:
         path = options.output
         parser.error(f"argument --output: {path}: {error.strerror}; expected a folder to write to")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many graphs
-    sys.excepthook = _one_line_for_ctrl_c
     return options
-
-
-def _one_line_for_ctrl_c(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    if not issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, trace)
-        return
-    print("stopped by Ctrl-C", file=sys.stderr)
-    raise SystemExit(130)

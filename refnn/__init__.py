@@ -2,6 +2,13 @@
 
 Read in this order: activations, layers, losses, network, regularizers, schedules, state,
 optimizers, training. Two folders surround them: ``refnn.runs`` and ``refnn.datasets``.
+
+The doors are the names in ``__all__``: each answers a wrong argument in one line that names it. The
+formulas behind the doors check nothing. ``accuracy``, ``objective``, ``update`` are formulas, and
+so are the methods of layers, activations, optimizers and regularizers; those of a loss look at
+shapes and dtypes. Plain data take any value: ``State``, ``Gradients``, ``Step``, ``Evaluation``,
+``History``, and the errors ``NonFiniteError``, ``Interrupted`` and ``SaveError``. ``load_model``
+makes a ``SavedModel``.
 """
 
 from refnn import datasets as datasets
@@ -24,6 +31,7 @@ from refnn.runs import (
     Interrupted,
     NonFiniteError,
     SavedModel,
+    SaveError,
     fit,
     load_model,
     load_state,
@@ -75,6 +83,7 @@ __all__ = [
     "Interrupted",
     "NonFiniteError",
     "SavedModel",
+    "SaveError",
     "fit",
     "load_model",
     "load_state",

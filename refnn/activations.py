@@ -72,7 +72,8 @@ class Tanh:
 class Relu:
     """max(x, 0); the derivative is 1 where x > 0, else 0.
 
-    At x = 0 it is 0, as in TensorFlow and PyTorch; ``jax.grad`` of max(x, 0) gives 0.5 there.
+    At x = 0 it is 0, as in the relu of TensorFlow, PyTorch and JAX. The derivative of a maximum is
+    another: ``jnp.maximum(x, 0)`` gives 0.5 there, ``tf.maximum(x, 0)`` 1.
     """
 
     def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)

@@ -6,14 +6,30 @@ the field that holds it: ``beta: Share = 0.9`` in a class that inherits ``Checke
 
 import math
 import numbers
+import reprlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from inspect import get_annotations
+from types import ModuleType
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
 from refnn.typing import Array
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxother = _BRIEF.maxstring = 90
+_BRIEF.maxlong = 40
+
+
+def short(value: Any) -> str:
+    """Return the repr of a value for a message: one line of at most about a hundred letters."""
+    try:
+        text = " ".join(_BRIEF.repr(value).split())
+    except Exception:  # a repr may do anything
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 120 else f"{text[:90]}…{text[-20:]}"
+
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.longdouble))
 
@@ -35,21 +51,21 @@ def number(name: str, value: Any, expected: str, accepts: Callable[[float], bool
     except OverflowError:  # a whole number of hundreds of digits
         as_float = math.inf
     if not (math.isfinite(as_float) and accepts(as_float)):
-        raise ValueError(f"{name} = {value!r}; expected {expected}")
+        raise ValueError(f"{name} = {short(value)}; expected {expected}")
     return as_float
 
 
 def count(name: str, value: Any, minimum: int = 1) -> int:
     """Return ``value`` as a Python int; it must be a whole number of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-        raise ValueError(f"{name} = {value!r}; expected a whole number of at least {minimum}")
+        raise ValueError(f"{name} = {short(value)}; expected a whole number of at least {minimum}")
     return int(value)
 
 
 def flag(name: str, value: Any) -> bool:
     """Return ``value``, and refuse anything but True and False."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r}; expected True or False")
+        raise ValueError(f"{name} = {short(value)}; expected True or False")
     return value
 
 
@@ -86,10 +102,36 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def same_shape(y_true: Array, y_pred: Array) -> None:
-    """Refuse shapes that NumPy would broadcast: y_true and y_pred are both (N, K)."""
+    """Refuse targets that NumPy would broadcast against the predictions; both are (N, K).
+
+    Whole numbers are refused too: uint8 0 − 255 is 1.
+    """
+    try:
+        dtype, (rows, _) = y_true.dtype, y_true.shape
+        if rows and dtype is y_pred.dtype and y_true.shape == y_pred.shape and dtype.kind == "f":
+            return
+    except (AttributeError, TypeError, ValueError):
+        pass
     one, other = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
     if one != other or one is None or len(one) != 2:
         raise ValueError(f"y_true has shape {one} and y_pred {other}; expected (N, K) for both")
+    if not one[0]:
+        raise ValueError(f"y_true has shape {one}; expected at least one row")
+    for name, dtype in (("y_true", y_true.dtype), ("y_pred", y_pred.dtype)):
+        if dtype.kind != "f":
+            why = ", whose differences wrap" if dtype.kind in "biu" else ""
+            raise TypeError(
+                f"{name} has dtype {dtype}{why}; expected float32 or float64: convert it with "
+                f"{name}.astype(np.float32)"
+            )
+
+
+def items(name: str, value: Any, expected: str) -> tuple[Any, ...]:
+    """Return what is in a list as a tuple, and refuse what is none."""
+    try:
+        return tuple(value)
+    except TypeError:
+        raise TypeError(f"{name} = {short(value)}; expected {expected}") from None
 
 
 def provides(name: str, value: Any, example: str, *attributes: str) -> None:
@@ -100,9 +142,11 @@ def provides(name: str, value: Any, example: str, *attributes: str) -> None:
     TypeError
         With an example of an object that is accepted.
     """
-    if isinstance(value, type) or not all(hasattr(value, a) for a in attributes):
+    if isinstance(value, (type, ModuleType)) or any(
+        getattr(value, a, None) is None for a in attributes
+    ):
         raise TypeError(
-            f"{name} = {value!r}; expected an object with {', '.join(attributes)}, such as "
+            f"{name} = {short(value)}; expected an object with {', '.join(attributes)}, such as "
             f"{example}"
         )
 
@@ -111,11 +155,11 @@ def float_type(dtype: Any, accepted: Sequence[np.dtype[Any]] = FLOATS) -> np.dty
     """Return ``dtype`` as a NumPy dtype, and refuse any that is not accepted."""
     try:
         kind: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
+    except Exception:  # NumPy asks the object for attributes, and for its repr
         kind = np.dtype(object)
     if kind not in accepted:
         names = " or ".join(f"np.{one.name}" for one in accepted)
-        raise TypeError(f"dtype = {dtype!r}; expected {names}")
+        raise TypeError(f"dtype = {short(dtype)}; expected {names}")
     return kind
 
 
@@ -143,7 +187,7 @@ def generator(rng: Any, *, optional: bool = False) -> None:
     """Refuse anything but a NumPy generator; accept None if it is optional."""
     if not (isinstance(rng, np.random.Generator) or (optional and rng is None)):
         none = ", or None" if optional else ""
-        raise TypeError(f"rng = {rng!r}; expected numpy.random.default_rng(seed){none}")
+        raise TypeError(f"rng = {short(rng)}; expected numpy.random.default_rng(seed){none}")
 
 
 # Ranges of fields ------------------------------------------------------------------------------

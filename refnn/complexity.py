@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
+from refnn import checks
 from refnn.layers import Dense, Layer
 from refnn.network import Network
 
@@ -34,7 +35,7 @@ class Complexity:
 def complexity(network: Network) -> Complexity:
     """Return the sizes of a network: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds."""
     if not isinstance(network, Network):
-        raise TypeError(f"network = {network!r}; expected a refnn.Network")
+        raise TypeError(f"network = {checks.short(network)}; expected a refnn.Network")
     weights = sum(prod(p.shape) for p in network.parameters if p.is_weight)
     return Complexity(
         layers=sum(isinstance(layer, Dense) for layer in network.layers),

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from refnn import checks
-from refnn.losses import Loss
+from refnn.activations import Identity, LeakyRelu, Relu, Softmax, Tanh
+from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy
 from refnn.network import Network
 from refnn.state import State
 from refnn.typing import Array
@@ -17,16 +18,20 @@ from refnn.typing import Array
 AnyModel: TypeAlias = Any
 """A ``Model`` of refnn or of tftwin: network, loss, optimizer, regularizer."""
 
+AnyNetwork: TypeAlias = Any
+"""A ``Network`` of refnn or of tftwin: inputs, outputs, size."""
+
 
 def check_parts(model: AnyModel) -> None:
     """Refuse parts that are not a network, loss, optimizer, regularizer: a name or a class, say."""
     if not isinstance(model.network, Network):
-        raise TypeError(f"network = {model.network!r}; expected a refnn.Network")
+        raise TypeError(f"network = {checks.short(model.network)}; expected a refnn.Network")
     loss, optimizer = model.loss, model.optimizer
     if not hasattr(loss, "value_and_gradient"):
         checks.provides("loss", loss, "refnn.MeanSquaredError()", "value", "gradient")
     checks.provides("loss", loss, "refnn.MeanSquaredError()")
     _check_halves(loss)
+    _check_pair(model.network, loss)
     checks.provides("optimizer", optimizer, "refnn.SGD()", "rule", "slot_names", "learning_rate")
     if model.regularizer is not None:
         checks.provides("regularizer", model.regularizer, "refnn.L2(0.01)", "value", "gradient")
@@ -45,15 +50,34 @@ def _check_halves(loss: Loss) -> None:
                 )
 
 
+def _check_pair(network: Network, loss: Loss) -> None:
+    """Refuse a loss that takes logits behind a softmax, or probabilities behind none."""
+    functions = [getattr(layer, "function", None) for layer in network.layers]
+    while type(functions[-1]) is Identity:
+        functions.pop()
+    last = "a Dense layer" if functions[-1] is None else checks.short(functions[-1])
+    if type(loss) is SoftmaxCrossentropy and type(functions[-1]) is Softmax:
+        raise ValueError(
+            f"loss: SoftmaxCrossentropy expects logits, and the network ends in {last}; expected "
+            "CategoricalCrossentropy(), or no Softmax at the end"
+        )
+    plain = functions[-1] is None or type(functions[-1]) in (Relu, LeakyRelu, Tanh)
+    if type(loss) is CategoricalCrossentropy and plain:
+        raise ValueError(
+            f"loss: CategoricalCrossentropy expects probabilities, and the network ends in {last}; "
+            "expected SoftmaxCrossentropy(), which takes logits, or a Softmax at the end"
+        )
+
+
 def check_model(model: AnyModel) -> None:
     """Refuse anything but a model."""
-    if not hasattr(model, "network") or isinstance(model, type):
+    if getattr(model, "network", None) is None or isinstance(model, type):
         raise TypeError(
             f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
         )
 
 
-def check_batch(network: Network, theta: Array, x: Array, y: Array) -> None:
+def check_batch(network: AnyNetwork, theta: Array, x: Array, y: Array) -> None:
     """Refuse θ, x and y that do not fit the network or each other, in shape or in dtype."""
     if (
         type(theta) is type(x) is type(y) is np.ndarray
@@ -69,7 +93,7 @@ def check_batch(network: Network, theta: Array, x: Array, y: Array) -> None:
     checks.array("y", y, (len(x), network.outputs), theta.dtype)
 
 
-def check_inputs(network: Network, theta: Array, x: Array) -> None:
+def check_inputs(network: AnyNetwork, theta: Array, x: Array) -> None:
     """Refuse θ and x that do not fit the network or each other."""
     checks.array("theta", theta, (network.size,))
     checks.floating("theta", theta)
@@ -85,7 +109,12 @@ def check_state(model: AnyModel, state: State) -> None:
             f"state is a {type(state).__name__}; expected model.initial_state(rng), or a "
             "refnn.State"
         )
-    if not _fits(state, model.network.size, len(model.optimizer.slot_names)):
+    try:
+        size, slot_count = model.network.size, len(model.optimizer.slot_names)
+    except AttributeError:
+        check_model(model)
+        raise
+    if not _fits(state, size, slot_count):
         _check_state_slowly(model, state)
 
 

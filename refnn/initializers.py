@@ -45,8 +45,8 @@ class TruncatedNormal(Checked):
     """w ~ N(0, stddev²); a number beyond 2 stddev is drawn again.
 
     As ``tf.random.truncated_normal``. The cut narrows the result: its standard deviation is 0.8796
-    stddev. Keras' variance-scaling initializers divide by this factor;
-    ``tf.random.truncated_normal`` and this class do not.
+    stddev. Keras' variance scaling divides by this factor where it draws from a truncated normal
+    (``HeNormal``); ``tf.random.truncated_normal`` and this class do not.
     """
 
     stddev: NotNegative = 1.0

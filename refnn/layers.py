@@ -36,8 +36,8 @@ class Dense(Checked):
         super().__post_init__()
         if self.inputs * self.outputs > LARGEST:
             raise ValueError(
-                f"Dense: inputs · outputs = {self.inputs} · {self.outputs}; expected at most "
-                f"{LARGEST}"
+                f"Dense: inputs · outputs = {checks.short(self.inputs)} · "
+                f"{checks.short(self.outputs)}; expected at most {LARGEST}"
             )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -5,7 +5,7 @@ walks it from the end and needs nothing else but θ.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -50,16 +50,18 @@ class Network:
     layers: Sequence[Layer]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.layers, Iterable):
-            raise TypeError(f"layers = {self.layers!r}; expected a sequence of layers")
-        object.__setattr__(self, "layers", tuple(self.layers))
+        layers = checks.items("layers", self.layers, "a sequence of layers")
+        object.__setattr__(self, "layers", layers)
         for place, layer in enumerate(self.layers, 1):
             if not isinstance(layer, (Dense, Activation)):
                 raise TypeError(
-                    f"layers: number {place} is {layer!r}; expected a Dense or an Activation layer"
+                    f"layers: number {place} is {checks.short(layer)}; expected a Dense or an "
+                    "Activation layer"
                 )
         if not self._dense:
-            raise ValueError(f"layers = {self.layers}; expected at least one Dense layer")
+            raise ValueError(
+                f"layers = {checks.short(self.layers)}; expected at least one Dense layer"
+            )
         for one, following in pairwise(self._dense):
             if one.outputs != following.inputs:
                 raise ValueError(
@@ -164,7 +166,9 @@ def multilayer(
     layer a b.
     """
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
-        raise ValueError(f"sizes = {sizes!r}; expected at least an input and an output width")
+        raise ValueError(
+            f"sizes = {checks.short(sizes)}; expected at least an input and an output width"
+        )
     layers: list[Layer] = []
     for inputs, outputs in pairwise(sizes):
         layers += [Dense(inputs, outputs, use_bias), Activation(hidden)]

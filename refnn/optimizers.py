@@ -56,8 +56,8 @@ class SGDM(Checked):
 class Adagrad(Checked):
     """v = v + g²; w − lr g / (√v + ε).
 
-    Duchi, Hazan, Singer (2011). TensorFlow and Keras start v at 0.1 instead of 0, and Keras 3
-    puts ε inside the root.
+    Duchi, Hazan, Singer (2011); PyTorch and MLX start v at 0 too. TensorFlow, Keras and optax start
+    it at 0.1; Keras 3 and optax put ε inside the root.
     """
 
     learning_rate: Rate = 0.01
@@ -74,8 +74,9 @@ class Adagrad(Checked):
 class RMSProp(Checked):
     """v = β v + (1 − β) g²; w − lr g / (√v + ε).
 
-    Tieleman and Hinton, *Neural Networks for Machine Learning*, lecture 6 (2012). Keras and
-    TensorFlow put ε inside the root; PyTorch has it outside, with β = 0.99.
+    Tieleman and Hinton, *Neural Networks for Machine Learning*, lecture 6 (2012). Keras 3,
+    TensorFlow and optax (by default) put ε inside the root. PyTorch and MLX have it outside, with
+    β = 0.99; so has Keras 2's legacy optimizer without momentum.
     """
 
     learning_rate: Rate = 0.001
@@ -95,7 +96,8 @@ class Adam(Checked):
 
     m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) correct for the start at 0. Kingma and Ba (2015),
     Algorithm 1. TensorFlow and Keras add ε to the root of the *uncorrected* v (the "epsilon hat"
-    of the paper's section 2). At t = 1 this gives ε 31.6 times the weight.
+    of the paper's section 2). At t = 1 this gives ε 31.6 times the weight. MLX leaves out
+    both corrections by default.
     """
 
     learning_rate: Rate = 0.001

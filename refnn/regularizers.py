@@ -15,7 +15,8 @@ class L2(Checked):
     """λ Σ ½ w² over all weights, never biases; the gradient is λ w; λ is ``rate``.
 
     The loss gets it once, not divided by the batch size. ``tf.nn.l2_loss`` has the ½ too;
-    ``keras.regularizers.L2`` has no ½ (twice the gradient); scikit-learn divides by N.
+    ``keras.regularizers.L2`` has no ½ (twice the gradient); scikit-learn's MLPClassifier and
+    MLPRegressor have the ½, and divide by the rows of the batch.
     """
 
     rate: NotNegative

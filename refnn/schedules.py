@@ -1,7 +1,8 @@
 """Schedules: the learning rate as a function of the number of updates done so far.
 
 ``schedule(step)`` takes the number of updates done *before* this one (0 at the first) and returns a
-Python float, which adapts to the dtype of the arrays. Keras computes its schedules in float32.
+Python float, which adapts to the dtype of the arrays. Keras computes
+its schedules in float32 if they are given Python numbers.
 """
 
 import math
@@ -24,7 +25,7 @@ def _rate(name: str, value: Any) -> Any:
 
 def _schedule(name: str, value: Any) -> Any:
     if not callable(value) or isinstance(value, type):
-        raise TypeError(f"{name} = {value!r}; expected a schedule")
+        raise TypeError(f"{name} = {checks.short(value)}; expected a schedule")
     return value
 
 
@@ -84,7 +85,7 @@ def rate_at(learning_rate: float | Schedule, step: int) -> float:
         rate = math.inf
     if not (isinstance(rate, numbers.Real) and 0 <= rate < math.inf):
         raise ValueError(
-            f"learning_rate: the schedule gave {rate!r} at step {step}; expected a finite number "
-            "of at least 0"
+            f"learning_rate: the schedule gave {checks.short(rate)} at step {step}; expected a "
+            "finite number of at least 0"
         )
     return float(rate)

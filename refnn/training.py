@@ -6,11 +6,12 @@ state can be saved, resumed, or handed to another library. ``refnn.runs.fit`` re
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from refnn import checks, guards
+from refnn import checks, guards, own
 from refnn.initializers import Initializer
 from refnn.losses import Loss, value_and_gradient, value_of
 from refnn.network import Network
@@ -38,6 +39,16 @@ class Model:
     def __post_init__(self) -> None:
         guards.check_parts(self)
 
+    @cached_property
+    def has_own_rule(self) -> bool:
+        """Whether the optimizer is your own."""
+        return own.is_own(self.optimizer)
+
+    @cached_property
+    def asked(self) -> tuple[Network, Loss]:
+        """Network and loss as a step asks them: a part of your own is behind a guard."""
+        return own.guarded(self.network, self.loss)
+
     def initial_state(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
     ) -> State:
@@ -59,9 +70,9 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
-    network, regularizer = model.network, model.regularizer
+    (network, loss), regularizer = model.asked, model.regularizer
     outputs = network.forward(theta, x)
-    data_loss, dy = value_and_gradient(model.loss, y, outputs[-1])
+    data_loss, dy = value_and_gradient(loss, y, outputs[-1])
     output_gradients, gradients = network.backward(theta, outputs, dy)
     penalty: Any = 0.0
     if regularizer is not None:
@@ -79,12 +90,16 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     In the ``Step`` that it returns, ``.state`` is the new state and ``.loss`` is the loss before
     the update. The old ``state`` is not changed. Errors are those of ``backpropagate``.
     """
-    guards.check_model(model)
     guards.check_state(model, state)
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)  # each of them flat
-    return Step(*found, learning_rate, update(model.optimizer, state, gradient, learning_rate))
+    if gradient.dtype is not state.theta.dtype:
+        own.check_gradients(model.network, model.regularizer, state.theta.dtype, found.gradients)
+    after = update(model.optimizer, state, gradient, learning_rate)
+    if model.has_own_rule:
+        guards.check_state(model, after)
+    return Step(*found, learning_rate, after)
 
 
 def objective(model: Model, theta: Array, x: Array, y: Array) -> Any:

@@ -158,10 +158,10 @@ def damaged(sound):
 def refused_cheaply(load, path, *parts):
     """A file is refused: one clear error that begins with its path, soon, without much memory."""
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with refused(*parts) as caught:
         load(path)
-    seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     message = str(caught.value)
     assert message.startswith(str(path)), message

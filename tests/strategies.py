@@ -118,6 +118,14 @@ def networks(draw, functions=activations, last=None):
     return Network(layers)
 
 
+def without_softmax(network):
+    """The same network, ending in logits."""
+    layers = network.layers
+    while getattr(layers[-1], "function", None) in (Softmax(), Identity()):
+        layers = layers[:-1]
+    return Network(layers)
+
+
 def numbers(rng, shape, scale=1.0, dyadic=False):
     """Random numbers of this scale; on the grid k/8 they tie and are 0 now and then."""
     if dyadic:
@@ -176,6 +184,8 @@ def cases(
     loss = draw(losses)
     probabilities = isinstance(loss, CategoricalCrossentropy)
     network = draw(networks(functions, Softmax() if probabilities else None))
+    if isinstance(loss, SoftmaxCrossentropy):
+        network = without_softmax(network)
     model = Model(network, loss, draw(optimizers), draw(regularizers))
     dtype, scale, dyadic = draw(dtypes), draw(scales), draw(grids)
     rng = np.random.default_rng(draw(seeds))

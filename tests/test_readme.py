@@ -4,7 +4,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +25,27 @@ def test_the_python_example_prints_what_the_readme_says() -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout == printed
     assert len([line for line in code.splitlines() if line.strip()]) <= 22
+
+
+def test_the_activation_of_the_readme_agrees_with_its_twin() -> None:
+    """It is held over wide inputs, where a softplus of another formula was reported as DIVERGED."""
+    import tensorflow as tf
+
+    import refnn
+    from tftwin.lockstep import resynchronised
+
+    text = (ROOT / "refnn/README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(class Softplus.*?)```", text, re.DOTALL)
+    for dtype in (np.float32, np.float64):
+        rng = np.random.default_rng(8)
+        names: dict[str, Any] = {"np": np, "tf": tf, **vars(refnn)}
+        exec(code, names)
+        model = refnn.Model(names["network"], refnn.MeanSquaredError(), refnn.SGD(1e-5))
+        x = (10 * rng.standard_normal((32, 2))).astype(dtype)
+        y = rng.standard_normal((32, 1)).astype(dtype)
+        state = model.initial_state(rng, dtype=dtype)
+        report = resynchronised(model, state, [(x, y)] * 3, mode="eager")
+        assert report.agreed, report.divergences[:1]
 
 
 @pytest.mark.parametrize(

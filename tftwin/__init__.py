@@ -5,9 +5,7 @@ libraries side by side. A name imports TensorFlow at its first use: saved record
 without TensorFlow.
 """
 
-import warnings
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 HOMES = {
@@ -32,11 +30,3 @@ def __getattr__(name: str) -> Any:
     if name in HOMES:
         return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-if find_spec("tensorflow") is None:
-    warnings.warn(
-        "TensorFlow is not installed: pip install 'tensorflow>=2.21,<2.22'; without it tftwin can "
-        "do no more than compare saved records",
-        stacklevel=2,
-    )

@@ -1,4 +1,8 @@
-"""The command line: ``python -m tftwin certify``, ``python -m tftwin compare``."""
+"""The command line: ``python -m tftwin certify``, ``python -m tftwin compare``.
+
+The exit status is 0; or 1 if what was found is bad, 2 if it cannot be found; see ``terminal`` for
+the others.
+"""
 
 import argparse
 import json
@@ -6,20 +10,23 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from refnn.datasets.files import replacing
+from tftwin import terminal
 from tftwin.lockstep import ledger, report
 from tftwin.lockstep.ledger.certify import certify
 from tftwin.lockstep.ledger.kernels import FUNCTIONS
 from tftwin.lockstep.records import load
 from tftwin.lockstep.verdict import compare
+from tftwin.terminal import Parser
 
-
-class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+LEGEND = """
+kernel     the library, and for whom: whole packets (vector), the rest (scalar), XLA (xla)
+on         the instructions that the kernel uses
+worst ulp  the largest error found, in units of the last place of the exact value
+at         the input where it occurs, in hexadecimal, exact
+inputs     how many were tried; "all" is every float32 there is"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,10 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        parser.exit(130, f"{parser.prog}: stopped\n")
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError, MemoryError) as error:
+        parser.error(str(error) or type(error).__name__)
 
 
 def add_certify(commands: Any) -> None:
@@ -96,9 +101,11 @@ def run_certify(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             callback=callback,
         )
-    ledger.update(options.output, entries)
+    written = ledger.update(options.output, entries)
     print(table(entries))
+    print(LEGEND)
     beyond = ledger.exceeding(entries)
+    print(found(entries, beyond, written, options.output))
     for line in beyond:
         print(line, file=sys.stderr)
     return 1 if beyond else 0
@@ -123,12 +130,16 @@ def add_compare(commands: Any) -> None:
 def run_compare(options: argparse.Namespace) -> int:
     """Compare, print the table, and write the files that the options name."""
     found = compare(load(options.one), load(options.other))
-    print(report.text(found), end="")
+    pages = {}
     if options.json is not None:
-        options.json.write_text(json.dumps(report.to_json(found), indent=1), encoding="utf-8")
+        pages[options.json] = json.dumps(report.to_json(found), indent=1)
     if options.html is not None:
         title = f"{options.one.name} and {options.other.name}"
-        options.html.write_text(report.html(found, title), encoding="utf-8")
+        pages[options.html] = report.html(found, title)
+    for path, page in pages.items():
+        with replacing(path) as file:
+            file.write(page.encode())
+    print(report.text(found), end="")
     return 0 if found.agreed else 1
 
 
@@ -159,5 +170,17 @@ def table(entries: list[dict[str, Any]]) -> str:
     return "\n".join("{:11}{:9}{:19}{:8}{:>9}  {:24}{}".format(*row) for row in rows)
 
 
+def found(entries: list[dict[str, Any]], beyond: list[str], written: int, output: Path) -> str:
+    """Return in words what was measured, how it stands to the caps, and where it is."""
+    inputs = sum(e["inputs"] for e in entries)
+    caps = f"{len(beyond)} of them exceed" if beyond else "none exceeds"
+    kept = len(entries) - written
+    text = (
+        f"\n{len(entries)} kernels measured on {inputs:,} inputs: {caps} the cap of its function, "
+        f"on which lockstep's bounds rest.\n{written} written into {output}"
+    )
+    return f"{text}; of {kept} it holds a measurement on more inputs, kept" if kept else text
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal.run("python -m tftwin", main)

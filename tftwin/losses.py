@@ -52,8 +52,9 @@ class Asymmetric:
 class CategoricalCrossentropy:
     """``keras.losses.categorical_crossentropy``, written out.
 
-    If a tensor comes from a softmax, Keras' function takes the logits instead, and silently
-    computes another formula.
+    If a tensor comes from ``keras.activations.softmax``, ``keras.ops.softmax`` or a model's softmax
+    layer, or inside a ``tf.function`` from any softmax directly before, Keras' function takes the
+    logits instead, and silently computes another formula.
     """
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from refnn.datasets import batches
-from refnn.runs.checkpoints import Checkpoint, describe_data, describe_model
+from refnn.runs.checkpoints import Checkpoint
+from refnn.runs.description import describe_data, describe_model
 from refnn.runs.history import History, NonFiniteError
 from refnn.runs.interrupts import Pause
 from refnn.runs.loop import Callback, Epoch, check_plan, repeat
@@ -36,7 +37,10 @@ def fit(
     TypeError, ValueError
         If an argument does not fit; the message names it.
     NonFiniteError
-        If a loss or a parameter is no longer finite. It carries the state before that epoch.
+        If a loss, a slot or a parameter is no longer finite. It carries the state before that
+        epoch.
+    Interrupted, SaveError, FileExistsError
+        As ``refnn.fit``. To continue a run that is in a file, give ``fit`` its state and history.
     """
     plan = check_plan(
         model,
@@ -50,13 +54,15 @@ def fit(
         callback=callback,
         checkpoint=checkpoint,
         history=history,
+        progress=progress,
     )
     trainer = Trainer(model, state)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
         losses = trainer.run(x, y, list(batches(len(x), plan.batch_size, rng)))
         after = trainer.state()
-        for tensor, values in (("loss", losses), ("theta", after.theta)):
+        slots = zip(model.optimizer.slot_names, after.slots, strict=True)
+        for tensor, values in (("loss", losses), *slots, ("theta", after.theta)):
             if not np.isfinite(values).all():
                 step = state.step + (int(np.argmin(np.isfinite(losses))) + 1)
                 where = f"step {step}" if tensor == "loss" else f"epoch {len(history.loss) + 1}"

@@ -1,4 +1,7 @@
-"""Schedules: plain Python on both sides, because TensorFlow's own schedules compute in float32."""
+"""Schedules: plain Python on both sides, because Keras' own compute in float32.
+
+Keras does so with Python numbers, also for float64 weights; with ``np.float64`` it does not.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back the notes that TensorFlow's C++ writes to standard error while it loads.
 
-    No environment variable silences all its notes on oneDNN and CUDA. If the block fails, the notes
-    are written; a Ctrl-C inside the block writes nothing.
+    No environment variable silences all its notes on oneDNN and CUDA; TF_ENABLE_ONEDNN_OPTS=0
+    silences one, and changes the kernels. If the block fails, the notes are written; a Ctrl-C
+    inside the block writes nothing.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -35,7 +36,9 @@ try:
 
         tf.config.set_visible_devices([], "GPU")  # the ledger and the bounds are of CPU kernels
 except ImportError as error:
-    raise ImportError(f"tftwin needs TensorFlow ({error}): pip install 'refnn[tf]'") from None
+    raise ImportError(
+        f"tftwin needs TensorFlow ({error}): pip install '.[tf]' in the folder of pyproject.toml"
+    ) from None
 
 # Grappler's remapper fuses matmul, bias and tanh if nothing reads the sum before tanh (float32,
 # oneDNN). Then a step that is not recorded has other bits than the same step with its record.

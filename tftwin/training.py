@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refnn import checks, guards
 from refnn.state import Evaluation, Gradients, State, Step
 from refnn.typing import Array
 from tftwin.losses import Loss
@@ -51,7 +52,9 @@ def differentiate(
 
 
 def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
-    """θ (size,), x (N, inputs), y (N, outputs) → the loss and the gradient of a batch, eagerly."""
+    """Return the loss of a batch, and its gradient, computed eagerly."""
+    guards.check_model(model)
+    guards.check_batch(model.network, theta, x, y)
     found = differentiate(model, model.network.tensors(theta), tf.constant(x), tf.constant(y))
     return as_arrays(found)
 
@@ -63,7 +66,9 @@ def as_arrays(found: Gradients) -> Gradients:
 
 
 def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
-    """Make one update, eagerly; ``state`` is not changed."""
+    """Make one update, eagerly; the state before it is not changed."""
+    guards.check_model(model)
+    guards.check_state(model, state)
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)
@@ -80,15 +85,21 @@ def objective(model: Model, theta: Array, x: Array, y: Array) -> Tensor:
 
 
 def predict(model: Model, state: State | Array, x: Array) -> Array:
-    """A state or θ, x (N, inputs) → the network's output (N, outputs)."""
+    """Return the network's output, (N, outputs), of a state or of a θ."""
+    guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
+    guards.check_inputs(model.network, theta, x)
     outputs = model.network.forward(model.network.tensors(theta), tf.constant(x))
     return outputs[-1].numpy()
 
 
 def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluation:
-    """A state or θ, x (N, inputs), y (N, outputs) → data loss and accuracy over all rows."""
-    y_pred = predict(model, state, x)
+    """Return the data loss and the accuracy over all rows at once, of a state or of a θ."""
+    guards.check_model(model)
+    theta = state.theta if isinstance(state, State) else state
+    guards.check_data(model, theta, x, y)
+    checks.finite("theta", theta)
+    y_pred = predict(model, theta, x)
     value = model.loss.value(tf.constant(y), tf.constant(y_pred))
     return Evaluation(float(value), accuracy(y, y_pred))
 

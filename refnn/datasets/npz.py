@@ -9,9 +9,10 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,22 @@ from numpy.lib import format as npy
 
 from refnn import checks
 from refnn.datasets.dataset import Dataset
+from refnn.datasets.files import as_path as as_path
+from refnn.datasets.files import regular_file as regular_file
+from refnn.datasets.files import replacing
 from refnn.datasets.preparation import LIMIT, float_type
 from refnn.typing import Array
 
 END = 22
-"""Bytes of the record that ends an archive without a comment; NumPy writes no comment."""
+"""Bytes of the record that ends an archive without a comment; NumPy writes none."""
+TABLE = 2**16
+"""Bytes. An archive of a few arrays has no longer table of contents."""
+HEADER = 10_000
+"""Bytes. An array with a longer header is refused, as by NumPy."""
+ROOM = 2**25
+"""Bytes that a compressed archive may hold, whatever its own size."""
+RATIO = 50
+"""So many times its own size a larger one may hold; images and tables reach 20, bombs 1000."""
 
 
 def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Dataset:
@@ -38,8 +50,9 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it is not an NPZ file; if x or y is missing, damaged, not an array of numbers of rank 2,
-        larger than 1 GiB, or not finite in this dtype; or if their numbers of rows differ.
+        If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
+        than 1 GiB or not finite in this dtype, or their numbers of rows differ; or if the file
+        is compressed by another method than NumPy's, or more than any data are.
     """
     dtype, path = float_type(dtype), regular_file(path)
     with archive(path) as members:
@@ -58,42 +71,38 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
 def write(path: str | PathLike[str], arrays: Mapping[str, Array]) -> None:
     """Write an .npz file without pickle; at every instant there is the old file or the new one.
 
-    The bytes go to ``path`` + ".part" in the same folder. They reach the disk before the file gets
-    its name.
+    The bytes go to a file of another name in the same folder, each writer to its own, and reach
+    the disk before it takes the name ``path``. A symbolic link is followed.
 
     Raises
     ------
     OSError
         If the file cannot be written.
+    TypeError
+        If an array holds Python objects.
     ValueError
-        If it would be too large to be read again.
+        If it would be too large to be read again, or no regular file has that name.
     """
     path = as_path(path)
+    for name, array in arrays.items():
+        if array.dtype.hasobject:  # NumPy would pickle it
+            raise TypeError(f"{name} has dtype {array.dtype}; expected numbers")
     if (size := sum(array.nbytes + 2**10 for array in arrays.values())) > LIMIT:
         raise ValueError(f"{path} would have {size} bytes; expected at most {LIMIT}")
-    part = path.with_name(f"{path.name}.part")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file")
+    with replacing(path) as file:
+        _save(file, arrays)
+
+
+def _save(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
+    """Write the archive; of a failed write say what the system said, and not what zipfile did."""
     try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+        np.savez(file, **arrays)
+    except ValueError as error:  # "Can't close the ZIP file", after the disk was full
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
         raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def as_path(path: str | PathLike[str]) -> Path:
-    """Return ``path`` as a Path, and refuse anything else."""
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"path = {path!r}; expected a path")
-    return Path(path)
 
 
 @contextmanager
@@ -102,34 +111,65 @@ def reading(where: str, expected: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ValueError(f"{where} cannot be read ({error}); expected {expected}") from error
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{where} cannot be read ({why}); expected {expected}") from error
 
 
-def regular_file(path: str | PathLike[str]) -> Path:
-    """Return the path of a regular file of at most LIMIT bytes."""
-    path = as_path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    if not path.is_file():
-        raise ValueError(f"{path} is no regular file")
-    if (size := path.stat().st_size) > LIMIT:
-        raise ValueError(f"{path} has {size} bytes; expected at most {LIMIT}")
-    return path
+def archive(
+    path: Path, expected: str = "an NPZ file", *, table: int = TABLE, stored: bool = False
+) -> zipfile.ZipFile:
+    """Open an archive after its table of contents has been found harmless.
 
+    A table may name millions of members, and zipfile makes an object of each. Members may have
+    one name, lie on top of each other, or grow a thousandfold when they are inflated.
 
-def archive(path: Path, expected: str = "an NPZ file") -> zipfile.ZipFile:
-    """Open an archive, and refuse a table of contents that is larger than a few arrays need.
-
-    A table may name millions of members, and zipfile makes an object for each.
+    Parameters
+    ----------
+    path : Path
+        Of a regular file.
+    expected : str
+        For the error messages.
+    table : int
+        Bytes that the table may have.
+    stored : bool
+        Whether no member may be compressed, as in every file of refnn's own.
     """
     with reading(f"{path}", expected), path.open("rb") as file:
-        file.seek(-min(path.stat().st_size, END + 20), os.SEEK_END)
+        size = os.fstat(file.fileno()).st_size
+        file.seek(-min(size, END + 20), os.SEEK_END)
         locator, end = (tail := file.read())[:-END], tail[-END:]
         if not end.startswith(b"PK\5\6"):
             raise zipfile.BadZipFile("File is not a zip file")
-        if locator.startswith(b"PK\6\7") or int.from_bytes(end[12:16], "little") > 2**16:
+        if locator.startswith(b"PK\6\7") or int.from_bytes(end[12:16], "little") > table:
             raise zipfile.BadZipFile("File names too many members")
-        return zipfile.ZipFile(path)
+        members = zipfile.ZipFile(path)
+    try:
+        _check_table(members, size, stored)
+    except ValueError as error:
+        members.close()
+        raise ValueError(f"{path}: {error}; expected {expected}") from None
+    return members
+
+
+def _check_table(members: zipfile.ZipFile, size: int, stored: bool) -> None:
+    """Refuse members that ``np.savez`` and ``np.savez_compressed`` do not write."""
+    infos = sorted(members.infolist(), key=lambda info: info.header_offset)
+    held = sum(info.file_size for info in infos)
+    if stored and (held > size or any(info.compress_type for info in infos)):
+        raise ValueError("its members are compressed or overlap")
+    if len({info.filename for info in infos}) != len(infos):
+        raise ValueError("it holds two members of one name")
+    ends = [*(info.header_offset for info in infos[1:]), size][: len(infos)]
+    for info, end in zip(infos, ends, strict=True):
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("a member is compressed by another method than NumPy's")
+        if info.header_offset + info.compress_size > end:
+            raise ValueError("its members overlap")
+    if held > max(ROOM, RATIO * size):
+        raise ValueError(
+            f"its {size} bytes claim to hold {held}, more than {RATIO} times as many (np.savez "
+            "saves without compression)"
+        )
 
 
 def names(members: zipfile.ZipFile) -> list[str]:
@@ -141,7 +181,7 @@ def member(
     members: zipfile.ZipFile,
     name: str,
     where: str,
-    axes: tuple[str, ...],
+    axes: tuple[str, ...] | None,
     *,
     least: int = 1,
     dtype: np.dtype[Any] | None = None,
@@ -154,8 +194,8 @@ def member(
         An archive, and the name of an array that it holds.
     where : str
         For the error messages.
-    axes : tuple of str
-        The name of each axis, for the error messages.
+    axes : tuple of str, or None
+        What the lengths are called, one for each axis; None takes any shape.
     least : int
         The smallest length of an axis.
     dtype : numpy.dtype, optional
@@ -170,11 +210,12 @@ def member(
     if info.file_size > LIMIT:
         raise ValueError(f"{where} has {info.file_size} bytes; expected at most {LIMIT}")
     with reading(where, "an array"), members.open(info) as file:
-        old = npy.read_magic(file) == (1, 0)
-        shape, _, stored = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
+        shape, stored = _header(file)
         held = info.file_size - file.tell()
     if stored.kind not in "biuf":
         raise ValueError(f"{where} has dtype {stored}; expected numbers")
+    if axes is None:
+        axes, least = ("…",) * len(shape), 0
     if len(shape) != len(axes) or min(shape, default=least) < least:
         raise ValueError(f"{where} has shape {shape}; expected ({', '.join(axes)})")
     if math.prod(shape) * stored.itemsize != held:
@@ -186,3 +227,17 @@ def member(
         values = npy.read_array(file, allow_pickle=False)
     with np.errstate(over="ignore"):
         return values.astype(kept, copy=False)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of an .npy file; no more is read than a header may have."""
+    version = npy.read_magic(file)
+    if version not in ((1, 0), (2, 0), (3, 0)):
+        raise ValueError(f"version {version} of the format")
+    length = file.read(2 if version == (1, 0) else 4)
+    if (size := int.from_bytes(length, "little")) > HEADER:
+        raise ValueError(f"a header of {size} bytes, more than {HEADER}")
+    header = BytesIO(length + file.read(size))
+    old = version == (1, 0)
+    shape, _, dtype = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(header)
+    return shape, dtype

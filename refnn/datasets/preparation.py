@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from reprlib import repr as short
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ def standardize(
     mean: Array | None = None,
     deviation: Array | None = None,
     feature_names: Sequence[str] = (),
+    constant: Literal["refuse", "keep"] = "refuse",
 ) -> Standardized:
     """Return (x − mean) / deviation, column by column, in x's dtype.
 
@@ -47,11 +48,16 @@ def standardize(
         Both or neither.
     feature_names : sequence of str
         For the error messages.
+    constant : "refuse" or "keep"
+        What is done with columns that are constant in x: refuse them, all in one message; or keep
+        them, not scaled: their deviation is called 1, and so they are 0 throughout. Held-out data
+        show there how far they are from the training data.
 
     Raises
     ------
     TypeError, ValueError
-        If x is another array, x is not finite, or a column is constant.
+        If x is no such array or holds NaN or an infinity, a column is constant, or a result is
+        beyond the range of x's dtype.
     """
     checks.array("x", x, (None, None))
     checks.floating("x", x)
@@ -62,22 +68,53 @@ def standardize(
         raise ValueError(f"feature_names has {len(feature_names)} names; expected {x.shape[1]}")
     if (mean is None) != (deviation is None):
         raise ValueError("standardize takes both mean and deviation, or neither; one came")
+    if constant not in ("refuse", "keep"):
+        raise ValueError(f"constant = {short(constant)}; expected 'refuse' or 'keep'")
     wide = x.astype(np.result_type(x, np.float64))
-    if mean is None or deviation is None:
-        constant = np.min(x, axis=0) == np.max(x, axis=0)  # exact, where a computed 0 is not
-        mean, deviation = np.mean(wide, axis=0), np.where(constant, 0.0, np.std(wide, axis=0))
-    for name, value in (("mean", mean), ("deviation", deviation)):
-        checks.array(name, value, x.shape[1:])
-        checks.floating(name, value)
-    checks.finite("mean", mean)
-    for column, width in enumerate(deviation):
-        if not 0 < width < math.inf:
-            name = f" ({feature_names[column]})" if feature_names else ""
-            raise ValueError(
-                f"x: column {column}{name} has deviation {width}; expected one above 0: a "
-                "constant column tells nothing and cannot be standardized, leave it out"
-            )
-    return Standardized(((wide - mean) / deviation).astype(x.dtype), mean, deviation)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        if mean is None or deviation is None:
+            same = np.min(x, axis=0) == np.max(x, axis=0)  # exact, where a computed 0 is not
+            if same.any() and constant == "refuse":
+                raise ValueError(
+                    f"x: {_columns(same, feature_names)} constant; a constant column tells nothing "
+                    "and cannot be scaled: leave it out, or keep it at 0 with constant='keep'"
+                )
+            mean = np.where(same, wide[0], np.mean(wide, axis=0))
+            deviation = np.where(same, 1.0, np.std(wide, axis=0))
+            if not np.isfinite(mean).all():
+                raise ValueError(
+                    f"x: {_columns(~np.isfinite(mean), feature_names)} too large; expected a sum "
+                    f"within the range of {wide.dtype}"
+                )
+        for name, value in (("mean", mean), ("deviation", deviation)):
+            checks.array(name, value, x.shape[1:])
+            checks.floating(name, value)
+        checks.finite("mean", mean)
+        for column, width in enumerate(deviation):
+            if not 0 < width < math.inf:
+                name = f" ({feature_names[column]})" if feature_names else ""
+                raise ValueError(
+                    f"x: column {column}{name} has deviation {width}; expected a finite number "
+                    "above 0"
+                )
+        scaled = ((wide - mean) / deviation).astype(x.dtype)
+    if not np.isfinite(scaled).all():
+        beyond = ~np.isfinite(scaled).all(axis=0)
+        raise ValueError(
+            f"x: {_columns(beyond, feature_names)} beyond the range of {x.dtype} when scaled; "
+            "expected numbers near those that mean and deviation are of"
+        )
+    return Standardized(scaled, mean, deviation)
+
+
+def _columns(chosen: Array, names: Sequence[str]) -> str:
+    """Return the chosen columns in words: their numbers, and their names if they have any."""
+    found = np.flatnonzero(chosen).tolist()
+    words = [f"{column} ({names[column]})" if names else f"{column}" for column in found[:8]]
+    if len(found) == 1:
+        return f"column {words[0]} is"
+    more = f", … ({len(found)} in all)" if len(found) > 8 else ""
+    return f"columns {', '.join(words)}{more} are"
 
 
 def one_hot(

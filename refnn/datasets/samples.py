@@ -14,7 +14,7 @@ def iris(dtype: npt.DTypeLike = np.float32) -> Dataset:
     """Return Fisher's iris flowers: x (150, 4) in cm, y one-hot (150, 3), 50 rows a class.
 
     The numbers and their order are those of ``sklearn.datasets.load_iris`` and of Fisher's paper.
-    The copy of the UCI repository differs in rows 34 and 37 (from 0).
+    The UCI repository's iris.data differs in rows 34 and 37 (from 0); its bezdekIris.data has them.
     """
     return load_csv(Path(__file__).with_name("iris.csv"), label="species", dtype=dtype)
 

@@ -3,27 +3,26 @@
 Reading executes nothing that a file holds, and checks its sizes before it takes memory.
 """
 
-import csv
-import math
 from array import array
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from reprlib import repr as short
-from typing import IO, Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from refnn import checks
-from refnn.datasets import npz
+from refnn.datasets import columns, npz
 from refnn.datasets.dataset import Dataset
-from refnn.datasets.preparation import float_type, one_hot
+from refnn.datasets.headers import Header, check_doubt, check_names, read_header
+from refnn.datasets.preparation import LIMIT, float_type
+from refnn.datasets.rows import rows
 from refnn.typing import Array
 
-LINE = 2**24
-"""Bytes. A CSV file with a longer line is refused."""
+TASKS = (None, "classification", "regression")
+DROP = "missing='drop' leaves such rows out"
+HOLES = f"({DROP}, missing='mean' puts the column's mean)"
 
 
 def load_csv(
@@ -33,9 +32,16 @@ def load_csv(
     task: Literal["classification", "regression"] | None = None,
     header: bool | None = None,
     delimiter: str = ",",
+    decimal: Literal[".", ","] = ".",
+    categorical: Sequence[str | int] = (),
+    missing: Literal["refuse", "drop", "mean"] = "refuse",
     dtype: npt.DTypeLike = np.float32,
 ) -> Dataset:
-    """Read a table of numbers: each row is a sample, one column is the label.
+    """Read a table: one row a sample, one column the label, the others its features.
+
+    Only plain decimal numbers such as 12, -0.5 and 1e-3 are numbers. Nothing is guessed that a
+    number or a class could be lost by: a file in doubt is refused, and the message says what to
+    add.
 
     Parameters
     ----------
@@ -44,13 +50,23 @@ def load_csv(
     label : str or int
         The name of the label's column (then the first row is a header), or its position, from 0.
     task : "classification" or "regression", optional
-        By default labels are classes if all of them are text, or all are whole numbers; other
-        numbers are regression targets. Say "regression" if your targets, such as prices, are whole
-        numbers. Classes are sorted, whole numbers by value, and y is one-hot.
+        Texts are classes, and numbers with decimals regression targets. Whole numbers can be
+        either, classes 0 and 1 or prices, and so it must be said. y is one-hot for classes, which
+        are sorted, numbers by value. Two classes are the same if their texts are.
     header : bool, optional
-        By default the first row is a header if no cell but the label's is a number.
+        By default the first row is a header if its cells besides the label's are text, and data
+        if they are numbers and its label is a text that stands in another row too. Otherwise it
+        must be said: a header of years looks like data.
     delimiter : str
-        The character between cells.
+        What stands between cells.
+    decimal : "." or ","
+        What stands before the decimals.
+    categorical : sequence of str or int
+        Names or positions of features that are text, or codes. Each becomes a column for each of
+        its texts, with 1 where it stands, called "city=Rome".
+    missing : {"refuse", "drop", "mean"}
+        What is done where a cell is empty or NA, N/A, NaN, null or ?: refuse the file, leave out
+        the row, or take the mean of the feature's column. A label has no mean.
     dtype
         float32 or float64.
 
@@ -64,151 +80,151 @@ def load_csv(
     FileNotFoundError
         If the file does not exist.
     ValueError
-        With the line and the column's name: if a cell is missing or is not a number that is finite
-        in this dtype; if a row has too few or too many cells; if there is no label's column; if it
-        is unclear whether there is a header; if the file is too large, or is not UTF-8 text.
+        With the line, and the column's name: if a cell is missing or no number finite in this
+        dtype, a row has too few or too many cells, the label's column does not exist, two columns
+        have one name, or the file is too large or no such text at all.
     """
     dtype, path = float_type(dtype), npz.regular_file(path)
-    if task not in (None, "classification", "regression"):
+    if task not in TASKS:
         raise ValueError(f"task = {task!r}; expected 'classification', 'regression' or None")
-    rows = _csv_rows(path, delimiter)
-    line, first = next(rows, (1, []))
-    names = [name.strip() for name in first]
-    if len(names) < 2:
-        raise ValueError(
-            f"{path}: {len(names)} columns; expected a label and at least one feature, "
-            f"with {delimiter!r} between them"
-        )
-    position = _label_position(f"{path}, line {line}", names, label)
-    if not _has_header(f"{path}, line {line}", names, position, isinstance(label, str), header):
-        rows = chain([(line, first)], rows)
-        names = [str(column) for column in range(len(names))]
-    names = [name for column, name in enumerate(names) if column != position]
-
-    numbers, labels, lines = array("d"), list[str](), list[int]()
-    for line, cells in rows:
-        if len(cells) != len(names) + 1:
-            raise ValueError(f"{path}, line {line}: {len(cells)} cells; expected {len(names) + 1}")
-        labels.append(cells.pop(position).strip())
-        lines.append(line)
-        try:
-            numbers.extend(map(float, cells))
-        except ValueError:
-            name, cell = next(
-                pair for pair in zip(names, cells, strict=True) if _number(pair[1]) is None
-            )
-            raise ValueError(
-                f"{path}, line {line}, column {short(name)}: {short(cell)}; expected a number"
-            ) from None
-    if not lines:
-        raise ValueError(f"{path}: a header and no rows; expected at least one row")
-    x = np.array(numbers).reshape(len(lines), len(names))
-    bad = ~(np.abs(x) <= np.finfo(dtype).max)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise ValueError(
-            f"{path}, line {lines[row]}, column {short(names[column])}: {x[row, column]}; "
-            f"expected a finite {dtype} number"
-        )
-    y, class_names = _targets(
-        labels, task, dtype, lambda row: f"{path}, line {lines[row]}, column {label!r}"
-    )
+    if missing not in ("refuse", "drop", "mean"):
+        raise ValueError(f"missing = {missing!r}; expected 'refuse', 'drop' or 'mean'")
+    _check_characters(delimiter, decimal)
+    table = rows(path, delimiter)
+    found, table = read_header(path, table, label, header, delimiter, decimal, categorical)
+    data = _read(path, found, table, decimal, missing)
+    data.check_range(dtype)
+    if missing == "drop":
+        data = data.without_holes()
+    y, class_names = columns.targets(data.labels, task, decimal, dtype, data.where(found.label))
+    x, names = data.features()
+    if missing == "mean":
+        x = _filled(path, names, x)
     return Dataset(x.astype(dtype), y, tuple(names), class_names)
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of each row that is not blank."""
-    with path.open("rb") as file:
-        reader = csv.reader(
-            _lines(path, file), delimiter=delimiter, skipinitialspace=True, strict=True
-        )
-        try:
-            for cells in reader:
-                if len(cells) > 1 or "".join(cells).strip():
-                    yield reader.line_num, cells
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+class Table(NamedTuple):
+    """What was read: numbers, NaN where one is missing, and texts; with the lines of the file."""
 
+    path: Path
+    header: Header
+    x: Array
+    texts: dict[int, list[str]]
+    labels: list[str]
+    lines: Sequence[int]
 
-def _lines(path: Path, file: IO[bytes]) -> Iterator[str]:
-    """Yield the lines of a file, and refuse a file that is not UTF-8 text."""
-    for number, line in enumerate(iter(lambda: file.readline(LINE), b""), 1):
-        if len(line) == LINE:
-            raise ValueError(f"{path}, line {number}: expected less than {LINE} bytes in a line")
-        if b"\0" in line:
-            raise ValueError(f"{path}, line {number}: a NUL byte; expected UTF-8 text")
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            byte = f"byte {line[error.start]:#x}"
-            raise ValueError(f"{path}, line {number}: {byte}; expected UTF-8 text") from None
-        yield text
+    def where(self, column: int) -> Callable[[int], str]:
+        """Return what tells the place in the file of a row of this column."""
+        name = short(self.header.names[column])
+        return lambda row: f"{self.path}, line {self.lines[row]}, column {name}"
 
-
-def _label_position(where: str, first: list[str], label: str | int) -> int:
-    if isinstance(label, str):
-        if first.count(label) != 1:
-            raise ValueError(
-                f"{where}: {first.count(label)} columns are called {label!r}; expected one of "
-                f"{short(first)}, or the position of the label's column"
-            )
-        return first.index(label)
-    if checks.count("label", label, 0) >= len(first):
-        raise ValueError(f"label = {label}; {where} has the columns 0 to {len(first) - 1}")
-    return label
-
-
-def _has_header(
-    where: str, first: list[str], position: int, named: bool, header: bool | None
-) -> bool:
-    """Decide by the argument, by a label that has a name, or by the cells of the first row."""
-    if not (header is None or isinstance(header, bool)):
-        raise ValueError(f"header = {header!r}; expected True, False or None")
-    if named and header is False:
-        raise ValueError("label is a name and header is False; expected the column's position")
-    if header is None and not named:
-        text = [_number(cell) is None for i, cell in enumerate(first) if i != position]
-        if any(text) != all(text):
-            raise ValueError(
-                f"{where} holds numbers and text, {short(first)}; expected header=True or "
-                "header=False, to say whether it is a header"
-            )
-        header = all(text)
-    if header is not False and "" in first:
-        raise ValueError(
-            f"{where}: column {first.index('')} has no name; expected one in each column (a "
-            "column without a name often just counts the rows: remove it)"
-        )
-    return header is not False
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def _targets(
-    labels: list[str], task: str | None, dtype: np.dtype[Any], where: Callable[[int], str]
-) -> tuple[Array, tuple[str, ...]]:
-    """Return y (N, K) and the names of the classes; ``where`` tells a row's place."""
-    parsed = [_number(label) for label in labels]
-    for row, (label, number) in enumerate(zip(labels, parsed, strict=True)):
-        if not label or (number is not None and not math.isfinite(number)):
-            raise ValueError(f"{where(row)}: {short(label)}; expected a name or a finite number")
-    numbers = np.array(parsed, dtype=np.float64)  # None, which is text, becomes NaN
-    whole = bool(np.all(numbers == np.floor(numbers)))
-    if task == "regression" or (task is None and not whole and not np.all(np.isnan(numbers))):
-        bad = ~(np.abs(numbers) <= np.finfo(dtype).max)
+    def check_range(self, dtype: np.dtype[Any]) -> None:
+        """Refuse a number that is too large for the dtype."""
+        bad = np.abs(self.x) > np.finfo(dtype).max
         if bad.any():
-            row = int(np.argmax(bad))
+            row, place = np.argwhere(bad)[0]
             raise ValueError(
-                f"{where(row)}: {short(labels[row])}; expected a finite {dtype} number "
-                "(task='classification' takes labels as names)"
+                f"{self.where(self.header.numeric[place])(row)}: {self.x[row, place]}; expected a "
+                f"finite {dtype} number"
             )
-        return numbers[:, None].astype(dtype), ()
-    names = [str(int(number)) for number in numbers] if whole else labels
-    classes = sorted(set(names), key=int if whole else str)
-    column = {name: k for k, name in enumerate(classes)}
-    return one_hot([column[name] for name in names], len(classes), dtype), tuple(classes)
+
+    def without_holes(self) -> "Table":
+        """Return the rows in which nothing is missing."""
+        kept = ~np.isnan(self.x).any(axis=1)
+        for column in (self.labels, *self.texts.values()):
+            kept &= [not columns.is_missing(text) for text in column]
+        if not kept.any():
+            raise ValueError(f"{self.path}: no row without a missing value; expected at least one")
+        stay = np.flatnonzero(kept).tolist()
+        return self._replace(
+            x=self.x[kept],
+            texts={place: [texts[row] for row in stay] for place, texts in self.texts.items()},
+            labels=[self.labels[row] for row in stay],
+            lines=[self.lines[row] for row in stay],
+        )
+
+    def features(self) -> tuple[Array, list[str]]:
+        """Return all features as numbers, and their names, in the order of the file."""
+        parts, names = list[Array](), list[str]()
+        for place in sorted([*self.header.numeric, *self.header.texts]):
+            name = self.header.names[place]
+            if place in self.texts:
+                part, heading = columns.encoded(name, self.texts[place], self.where(place))
+            else:
+                part, heading = self.x[:, self.header.numeric.index(place), None], [name]
+            parts.append(part)
+            names += heading
+        check_names(f"{self.path}", names)
+        return (np.concatenate(parts, axis=1) if self.texts else self.x), names
+
+
+def _read(
+    path: Path,
+    header: Header,
+    table: Iterator[tuple[int, list[str]]],
+    decimal: str,
+    missing: str,
+) -> Table:
+    """Read the rows of data."""
+    values, labels, lines = array("d"), list[str](), array("q")
+    texts: dict[int, list[str]] = {place: [] for place in header.texts}
+    data = Table(path, header, np.array(()), texts, labels, lines)
+    for line, cells in table:
+        if len(cells) != len(header.names):
+            raise ValueError(
+                f"{path}, line {line}: {len(cells)} cells; expected {len(header.names)}"
+            )
+        lines.append(line)
+        labels.append(cells[header.label].strip())
+        for place, column in texts.items():
+            column.append(text := cells[place].strip())
+            if missing == "refuse" and columns.is_missing(text):
+                raise ValueError(f"{data.where(place)(-1)}: {text!r}; expected a text {HOLES}")
+        picked = [cells[place] for place in header.numeric]
+        if (found := columns.numbers(picked, decimal)) is None:
+            found = [
+                _number(data, place, cells[place], decimal, missing) for place in header.numeric
+            ]
+        values.extend(found)
+        if 8 * len(values) > LIMIT:
+            raise ValueError(f"{path}, line {line}: the numbers so far exceed {LIMIT} bytes")
+    if not lines:
+        raise ValueError(f"{path}: a header and no rows; expected at least one row")
+    check_doubt(f"{path}, line {lines[0]}", header, labels)
+    return data._replace(x=np.array(values).reshape(len(lines), len(header.numeric)))
+
+
+def _number(data: Table, place: int, cell: str, decimal: str, missing: str) -> float:
+    """Return the number in a cell of the last row, NaN where it is missing, or refuse it."""
+    value, name = columns.number(cell, decimal), short(data.header.names[place])
+    if value is not None:
+        return value
+    if not columns.is_missing(cell):
+        hint = f"categorical=[{name}] makes a column for each of its texts"
+        if decimal == "." and columns.number(cell, ",") is not None:
+            hint = "decimal=',' reads it"
+        raise ValueError(
+            f"{data.where(place)(-1)}: {short(cell.strip())}; expected a number ({hint})"
+        )
+    if missing == "refuse":
+        raise ValueError(f"{data.where(place)(-1)}: {cell.strip()!r}; expected a number {HOLES}")
+    return float("nan")
+
+
+def _filled(path: Path, names: Sequence[str], x: Array) -> Array:
+    """Return the features with each missing value replaced by the mean of its column."""
+    holes = np.isnan(x)
+    if holes.all(axis=0).any():
+        name = names[int(np.argmax(holes.all(axis=0)))]
+        raise ValueError(f"{path}, column {short(name)}: every value is missing")
+    mean = np.where(holes, 0, x).sum(axis=0) / (~holes).sum(axis=0)
+    return np.where(holes, mean, x)
+
+
+def _check_characters(delimiter: str, decimal: str) -> None:
+    if not (isinstance(delimiter, str) and len(delimiter) == 1):
+        raise ValueError(f"delimiter = {short(delimiter)}; expected one character")
+    if decimal not in (".", ","):
+        raise ValueError(f"decimal = {short(decimal)}; expected '.' or ','")
+    if decimal == delimiter:
+        raise ValueError(f"decimal and delimiter are both {decimal!r}; expected two characters")

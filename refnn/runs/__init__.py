@@ -2,7 +2,7 @@
 
 from refnn.runs.checkpoints import Checkpoint
 from refnn.runs.fit import fit, resume
-from refnn.runs.history import History, Interrupted, NonFiniteError
+from refnn.runs.history import History, Interrupted, NonFiniteError, SaveError
 from refnn.runs.models import SavedModel, load_model, save_model
 from refnn.runs.states import load_state, save_state
 
@@ -11,6 +11,7 @@ __all__ = [
     "History",
     "Interrupted",
     "NonFiniteError",
+    "SaveError",
     "SavedModel",
     "fit",
     "load_model",

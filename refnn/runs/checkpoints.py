@@ -7,24 +7,20 @@ it bit for bit, and refuses to continue another run.
 
 import json
 import math
-import re
 import time
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
-from os.path import commonprefix
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from refnn.checks import Checked, Count, NotNegative
+from refnn.checks import Checked, Count, Flag, NotNegative
 from refnn.datasets import npz
 from refnn.runs import states
-from refnn.runs.history import History
+from refnn.runs.history import History, SaveError
 from refnn.state import State
-from refnn.typing import Array
 
 GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}
 """Generators whose state is integers only: no file can make them read outside an array."""
@@ -43,20 +39,32 @@ class Checkpoint(Checked):
     Parameters
     ----------
     path : path
-        An .npz file in an existing folder; it is replaced.
+        An .npz file in an existing folder. A symbolic link is followed.
     every_epochs : int
         At least 1.
     every_seconds : float
         At least 0.
+    overwrite : bool
+        Whether ``fit`` may begin where a file is already, and erase the run in it.
+        ``refnn.resume``, which continues that run, needs no permission.
     """
 
     path: str | PathLike[str]
     every_epochs: Count = 1
     every_seconds: NotNegative = 0.0
+    overwrite: Flag = False
 
     def __post_init__(self) -> None:
         npz.as_path(self.path)
         super().__post_init__()
+
+    def check_free(self) -> None:
+        """Refuse to erase a run that is there."""
+        if not self.overwrite and npz.as_path(self.path).exists():
+            raise FileExistsError(
+                f"{self.path} exists: refnn.resume continues the run in it, and "
+                "Checkpoint(path, overwrite=True) replaces it"
+            )
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Run:
     generator : dict or None
         The state of the generator that shuffles the rows; None if they keep their order.
     description : dict of str
-        See ``describe_model`` and ``describe_data``.
+        See ``refnn.runs.description``.
     """
 
     state: State
@@ -90,44 +98,6 @@ class Run:
         generator = np.random.Generator(GENERATORS[self.generator["bit_generator"]]())
         generator.bit_generator.state = self.generator
         return generator
-
-
-def describe_model(model: Any, batch_size: int) -> dict[str, str]:
-    """Return the parts of the model and the batch size as texts: the repr, without addresses."""
-    texts = {
-        "network": repr(model.network),
-        "loss": repr(model.loss),
-        "optimizer": repr(model.optimizer),
-        "regularizer": repr(model.regularizer),
-        "batch_size": repr(batch_size),
-    }
-    return {name: re.sub(r" at 0x\w+", "", text) for name, text in texts.items()}
-
-
-def describe_data(x: Array, y: Array, validation: tuple[Array, Array] | None) -> dict[str, str]:
-    """Return the data of a run as texts: each array by its shape, dtype and checksum."""
-    return {
-        "x": _describe_array(x),
-        "y": _describe_array(y),
-        "validation": str([_describe_array(a) for a in validation or ()]),
-    }
-
-
-def _describe_array(a: Array) -> str:
-    wide = a.dtype.itemsize > 8  # the padding of a longdouble may hold anything
-    content: Any = np.ascontiguousarray(a, np.float64 if wide else None)
-    return f"{a.shape} {a.dtype} CRC {zlib.crc32(content):08x}"
-
-
-def check_same(path: str | PathLike[str], before: dict[str, str], now: dict[str, str]) -> None:
-    """Refuse to continue a run with another model or other data."""
-    for name, text in now.items():
-        if (saved := before.get(name, "")) != text:
-            start = max(len(commonprefix([saved, text])) - 30, 0)
-            raise ValueError(
-                f"{path}: {name} is …{text[start : start + 80]!r}, and the run that was saved had "
-                f"…{saved[start : start + 80]!r}; expected the same"
-            )
 
 
 Keep: TypeAlias = Callable[[State, History, np.random.Generator | None], None]
@@ -156,7 +126,16 @@ def keeping(checkpoint: Checkpoint | None, description: dict[str, str]) -> Itera
     def save() -> None:
         nonlocal saved, saved_at
         if latest is not None and latest is not saved:
-            save_run(checkpoint.path, latest)
+            try:
+                save_run(checkpoint.path, latest)
+            except OSError as error:
+                raise SaveError(
+                    f"{checkpoint.path} could not be saved: {error}. The state is kept in this "
+                    "error's .state",
+                    latest.state,
+                    latest.history.first(latest.epochs),
+                    error.errno,
+                ) from error
             saved, saved_at = latest, time.monotonic()
 
     def keep(state: State, history: History, rng: np.random.Generator | None) -> None:
@@ -170,8 +149,15 @@ def keeping(checkpoint: Checkpoint | None, description: dict[str, str]) -> Itera
 
     try:
         yield keep
-    finally:
-        save()
+    except BaseException as error:
+        with suppress(Exception):  # what ended the run is not replaced by what came of it
+            if not isinstance(error, SaveError):
+                try:
+                    save()
+                except Exception as failed:
+                    error.add_note(f"{failed}; the file is older, or not there")
+        raise
+    save()
 
 
 def generator_state(rng: np.random.Generator | None) -> dict[str, Any] | None:

@@ -1,25 +1,43 @@
-"""Why did a run get NaN or an infinity? The first tensor that has one, and the likely cause."""
+"""Why a run left the finite numbers: the first tensor that did, and the likely cause.
 
-from collections.abc import Callable
-from typing import Any
+A cause is tested by removing it: the steps are repeated without the suspect, and only if they stay
+finite is it named. Where that is true of none, the cause is not determined.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from refnn.losses import value_and_gradient, value_of
+from refnn.activations import LeakyRelu
+from refnn.checks import short
+from refnn.layers import Activation
+from refnn.losses import Asymmetric, value_and_gradient, value_of
+from refnn.network import Network
+from refnn.optimizers import update
 from refnn.record import Entry, record
 from refnn.runs.history import History, NonFiniteError
+from refnn.schedules import rate_at
 from refnn.state import State, Step
-from refnn.training import Model
+from refnn.training import Model, backpropagate
 from refnn.typing import Array
+
+LONGEST, WORK = 500, 5e7
+"""At most so many steps are repeated, and so many parameters altogether."""
+NEAR = 1e-3
+"""Where a function is looked at besides 0 and 1."""
 
 
 def non_finite(
-    model: Model, state: State, y: Array, step: Step, history: History
+    model: Model, start: State, state: State, y: Array, step: Step, history: History
 ) -> NonFiniteError:
     """Return the error that names the first tensor of the step that is not finite, and the cause.
 
     Parameters
     ----------
+    start : State
+        Where the run began.
     state : State
         The state before the step; it is finite.
     y : Array, (N, outputs)
@@ -34,52 +52,167 @@ def non_finite(
     given = {"x": step.outputs[0]} | {p.name: p.of(state.theta) for p in model.network.parameters}
     given |= {e.name: e.array for e in entries if e.stage not in ("slots", "update")}
     largest, source = max((float(np.max(np.abs(given[name]))), name) for name in first.inputs)
+    with np.errstate(all="ignore"):
+        cause = _cause(model, start, state, y, step, first)
     message = (
         f"step {step.state.step}, {first.stage}: {first.name}{list(where) if where else ''} is "
-        f"{values[where]}; its largest input is {largest:.3g}, in {source}. Likely cause: "
-        f"{_cause(model, state, y, step, first, where)}. The last finite state is kept in this "
-        "error's .state"
+        f"{values[where]}; its largest input is {largest:.3g}, in {source}. Likely cause: {cause}. "
+        "The last finite state is kept in this error's .state"
     )
     return NonFiniteError(message, state, history, first.name)
 
 
-def _cause(
-    model: Model, state: State, y: Array, step: Step, first: Entry, where: tuple[int, ...]
-) -> str:
-    """Compute the stage again, and return the cause of NumPy's first floating-point warning."""
-    network, loss, optimizer = model.network, model.loss, model.optimizer
-    if first.stage == "update" and getattr(optimizer, "epsilon", None) == 0:
-        (p,) = (p for p in network.parameters if p.name == first.name)
-        if p.of(step.state.slots[-1])[where] == 0:
-            return (
-                "epsilon is 0, and so is the square of the gradient there (0/0): pass "
-                f"epsilon=1e-7 to {type(optimizer).__name__}"
+class Scene(NamedTuple):
+    """What is repeated: some steps on one batch, with the rates limited."""
+
+    model: Model
+    state: State
+    x: Array
+    y: Array
+    steps: int
+    highest_rate: float = np.inf
+
+    def stays_finite(self) -> bool:
+        """Whether the steps and their losses, outputs, slots and parameters are finite."""
+        state, optimizer = self.state, self.model.optimizer
+        for _ in range(self.steps):
+            try:
+                found = backpropagate(self.model, state.theta, self.x, self.y)
+                rate = min(rate_at(optimizer.learning_rate, state.step), self.highest_rate)
+                state = update(optimizer, state, np.concatenate(found.gradients, axis=None), rate)
+            except Exception:  # something of the user's own does not take what was changed
+                return False
+            if not _finite(found.loss, *found.outputs, state.theta, *state.slots):
+                return False
+        return True
+
+
+def _cause(model: Model, start: State, state: State, y: Array, step: Step, first: Entry) -> str:
+    if complaint := _forbidden(model, state, y, step, first):
+        return complaint
+    x, steps = step.outputs[0], step.state.step - start.step
+    scene = Scene(model, start, x, y, steps)
+    if steps > min(LONGEST, WORK / state.theta.size) or scene.stays_finite():
+        scene, steps = Scene(model, state, x, y, 1), 1
+    found = [text for text, without in _suspects(scene) if without.stays_finite()]
+    if scene.state is start:  # else it is what the run has made of it
+        found += [text for text, without in _beginnings(scene) if without.stays_finite()]
+    rate = step.learning_rate
+    if rate > 10 or not found:
+        slower = scene._replace(highest_rate=min(rate, 1) * NEAR)
+        if slower.stays_finite():
+            found.append(
+                f"the learning rate {rate} is too large for these data, or the data are not "
+                "standardized"
             )
-    complaint, place, y_pred = "", type(loss).__name__, step.outputs[-1]
-    if first.stage == "forward":
-        complaint = _complaint(network.forward, state.theta, step.outputs[0])
-        place = f"layer {first.layer}"
-    elif first.name == "data":
-        complaint = _complaint(value_of, loss, y, y_pred)
-    elif first.stage == "backward" and first.layer == len(network.layers):
-        complaint = _complaint(value_and_gradient, loss, y, y_pred)
-    elif first.stage == "backward" and first.layer is not None:
-        dy = step.output_gradients[-1]
-        complaint = _complaint(network.backward, state.theta, step.outputs, dy)
-        place = f"layer {first.layer + 1}"
-    if complaint == "divide by zero":
-        return f"a logarithm of zero or a division by zero in {place}"
-    if complaint == "invalid value":
-        return f"0/0, or the logarithm or root of a negative number, in {place}"
-    return (
-        f"the learning rate {step.learning_rate} is too large for these data, or the data are not "
-        "standardized"
-    )
+    return ", or ".join(found) or "not determined"
 
 
-def _complaint(function: Callable[..., Any], *arguments: Any) -> str:
-    """Return the first of "divide by zero", "overflow" and "invalid value" that occurs, or ""."""
+def _suspects(scene: Scene) -> Iterator[tuple[str, Scene]]:
+    """Yield what is out of the ordinary, and the scene without it."""
+    model, optimizer = scene.model, scene.model.optimizer
+    epsilon, dtype = getattr(optimizer, "epsilon", 1.0), scene.state.theta.dtype
+    if epsilon < 1e-12 and hasattr(optimizer, "__dataclass_fields__"):
+        zero = "epsilon is 0" if epsilon == 0 else f"epsilon = {epsilon} is too small"
+        if epsilon > 0 and dtype.type(epsilon) == 0:
+            zero = f"epsilon = {epsilon} is 0 in {dtype}"
+        usual: Any = replace(optimizer, epsilon=1e-7)  # type: ignore[arg-type]
+        without = replace(model, optimizer=usual)
+        yield (
+            f"{zero}, and so is the square of the gradient there (0/0): pass epsilon=1e-7 to "
+            f"{type(optimizer).__name__}",
+            scene._replace(model=without),
+        )
+    if getattr(model.regularizer, "rate", 2) > 1 and model.regularizer is not None:
+        without = replace(model, regularizer=None)
+        text = f"the penalty of {short(model.regularizer)} is too large"
+        yield text, scene._replace(model=without)
+    if isinstance(loss := model.loss, Asymmetric) and (most := max(loss.cost, loss.profit)) > 1e3:
+        tame = replace(loss, cost=loss.cost / most, profit=loss.profit / most)
+        text = f"{short(loss)} is too large: divide cost and profit by the same number"
+        yield text, scene._replace(model=replace(model, loss=tame))
+    if steepest := _steepest(model.network):
+        tame_network = Network([_flatter(layer) for layer in model.network.layers])
+        text = f"alpha = {steepest} of LeakyRelu is too large"
+        yield text, scene._replace(model=replace(model, network=tame_network))
+    for name, array, ordinary in (("x", scene.x, 1e2), ("y", scene.y, 1e3)):
+        if (most := float(np.abs(array).max())) > ordinary:
+            text = f"{name} holds numbers as large as {most:.3g}: standardize it"
+            yield text, scene._replace(**{name: array / array.dtype.type(most)})
+
+
+def _beginnings(scene: Scene) -> Iterator[tuple[str, Scene]]:
+    """Yield what is out of the ordinary in the first state, and the scene without it."""
+    theta, slots, step = scene.state
+    if (most := float(np.abs(theta).max())) > 1e2:
+        text = f"the first theta holds numbers as large as {most:.3g}"
+        yield text, scene._replace(state=State(theta / theta.dtype.type(most), slots, step))
+    if slots and (most := max(float(np.abs(slot).max()) for slot in slots)) > 1e6:
+        text = f"the first slots hold numbers as large as {most:.3g}"
+        none = tuple(np.zeros_like(slot) for slot in slots)
+        yield text, scene._replace(state=State(theta, none, step))
+
+
+def _steepest(network: Network) -> float | None:
+    """Return the largest α above 1."""
+    functions = [layer.function for layer in network.layers if isinstance(layer, Activation)]
+    alphas = [f.alpha for f in functions if isinstance(f, LeakyRelu) and abs(f.alpha) > 1]
+    return max(alphas, key=abs, default=None)
+
+
+def _flatter(layer: Any) -> Any:
+    steep = isinstance(layer, Activation) and isinstance(layer.function, LeakyRelu)
+    return Activation(LeakyRelu()) if steep else layer
+
+
+def _forbidden(model: Model, state: State, y: Array, step: Step, first: Entry) -> str:
+    """Say whether the function that gave the tensor is finite besides where it was asked.
+
+    It is asked at numbers near 0 and 1 instead of these, and then at positive ones only.
+    """
+    function, place, z = _function(model, y, step, first)
+    if function is None:
+        return ""
     complaints: list[str] = []
     with np.errstate(all="call", under="ignore", call=lambda kind, _: complaints.append(kind)):
-        function(*arguments)
-    return complaints[0] if complaints else ""
+        function(z)
+    besides = np.where(z == 0, z.dtype.type(NEAR), np.where(z == 1, z.dtype.type(1 - NEAR), z))
+    if _finite_at(function, besides):
+        return f"a logarithm of zero or a division by zero in {place}"
+    tame = [np.abs(besides), np.clip(z, NEAR, 1 - NEAR)]
+    if "overflow" not in complaints and any(_finite_at(function, z) for z in tame):
+        return f"0/0, or the logarithm or root of a negative number, in {place}"
+    return ""
+
+
+def _function(
+    model: Model, y: Array, step: Step, first: Entry
+) -> tuple[Callable[[Array], Any] | None, str, Array]:
+    """Return the function of one argument that gave the tensor, where it is, and its argument."""
+    loss, layers, outputs = model.loss, model.network.layers, step.outputs
+    if first.name == "data":
+        return (lambda z: value_of(loss, y, z)), type(loss).__name__, outputs[-1]
+    number = first.layer or 0
+    if first.stage == "backward" and number == len(layers):
+        gradient = lambda z: value_and_gradient(loss, y, z)[1]  # noqa: E731
+        return gradient, type(loss).__name__, outputs[-1]
+    number += first.stage == "backward"
+    layer = layers[number - 1]
+    if first.stage not in ("forward", "backward") or not isinstance(layer, Activation):
+        return None, "", outputs[0]
+    function, z = layer.function, outputs[number - 1]
+    if first.stage == "forward":
+        return function.forward, f"layer {number}", z
+    dy = step.output_gradients[number - 1]
+    return (lambda z: function.backward(dy, z, function.forward(z))), f"layer {number}", z
+
+
+def _finite_at(function: Callable[[Array], Any], z: Array) -> bool:
+    try:
+        return _finite(function(z))
+    except Exception:
+        return False
+
+
+def _finite(*numbers: Any) -> bool:
+    return all(bool(np.isfinite(a).all()) for a in numbers)

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from refnn import checks, guards
-from refnn.runs.checkpoints import (
-    Checkpoint,
+from refnn.runs.checkpoints import Checkpoint, load_run
+from refnn.runs.description import (
+    check_rates,
     check_same,
+    describe_computed,
     describe_data,
     describe_model,
-    load_run,
 )
 from refnn.runs.diagnosis import non_finite
+from refnn.runs.finite import watch
 from refnn.runs.history import History
 from refnn.runs.interrupts import Pause
 from refnn.runs.loop import Callback, Epoch, check_plan, repeat
@@ -76,6 +79,16 @@ def fit(
     Interrupted
         After the step in which Ctrl-C was pressed. It is a KeyboardInterrupt that carries the
         state. A second Ctrl-C acts at once.
+    SaveError
+        If a checkpoint cannot be written, which is an OSError that carries the state.
+    FileExistsError
+        If there is a file already where the checkpoint goes, and it may not be overwritten.
+
+    Notes
+    -----
+    Whatever ends a run that has begun, also an error of the callback or of a loss of your own,
+    has the last state in ``.state`` and the whole epochs in ``.history``, unless its class takes
+    no attributes or has these already. If the checkpoint could not be saved then, a note says so.
     """
     plan = check_plan(
         model,
@@ -89,17 +102,24 @@ def fit(
         callback=callback,
         checkpoint=checkpoint,
         history=history,
+        progress=progress,
     )
     keep_freed_memory()
-    description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+    description = {}
+    if checkpoint is not None:
+        description = describe_model(model, plan.batch_size) | describe_data(x, y, validation)
+        description |= describe_computed(model, y)
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    start = state
+    with np.errstate(all="ignore"):
+        finite = watch(model, state, x)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
         losses = []
         for x_batch, y_batch in cut(x, y, plan.batch_size, rng):
             step = train_step(model, state, x_batch, y_batch)
-            if not (math.isfinite(step.loss) and _finite(step.state)):
-                raise non_finite(model, state, y_batch, step, history)
+            if not (math.isfinite(step.loss) and finite(step)):
+                raise non_finite(model, start, state, y_batch, step, history)
             state = step.state
             losses.append(float(step.loss))
             pause(state, history)
@@ -142,16 +162,19 @@ def resume(
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it is not a checkpoint, or belongs to a run with another model, batch size or other
-        data; the message names the first difference.
+        If it is no checkpoint, or of a run with another model, batch size or other data; the
+        message names the first that differs. What has no repr of its own is compared by what it
+        computes.
     """
     if not isinstance(checkpoint, Checkpoint):
-        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint")
+        raise TypeError(f"checkpoint = {checks.short(checkpoint)}; expected a refnn.Checkpoint")
     guards.check_model(model)
     run, batch_size = load_run(checkpoint.path), checks.count("batch_size", batch_size)
     check_same(checkpoint.path, run.description, describe_model(model, batch_size))
     guards.check_run(model, run.state, x, y, validation)
     check_same(checkpoint.path, run.description, describe_data(x, y, validation))
+    check_same(checkpoint.path, run.description, describe_computed(model, y))
+    check_rates(checkpoint.path, model, run.state, run.history, -(-len(x) // batch_size))
     return fit(
         model,
         run.state,
@@ -162,7 +185,7 @@ def resume(
         rng=run.rng(),
         validation=validation,
         callback=callback,
-        checkpoint=checkpoint,
+        checkpoint=replace(checkpoint, overwrite=True),
         history=run.history,
         progress=progress,
     )
@@ -186,17 +209,3 @@ def cut(
     for start in range(0, n, batch_size):
         stop = start + batch_size
         yield x[start:stop], y[start:stop]
-
-
-def _finite(state: State) -> bool:
-    """Return whether θ and the last slot are finite. An overflow shows first in the last slot.
-
-    A sum of squares is fast. If it overflows, which large finite numbers do too, look at each.
-    """
-    theta = state.theta
-    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):
-        return False
-    if not state.slots:
-        return True
-    last = state.slots[-1]
-    return math.isfinite(last.dot(last)) or bool(np.isfinite(last).all())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from refnn.runs.history import History, Interrupted
+from refnn.runs.history import History, Interrupted, attach
 from refnn.state import State
 
 Pause: TypeAlias = Callable[[State, History], None]
@@ -16,8 +16,9 @@ Pause: TypeAlias = Callable[[State, History], None]
 def deferred(hint: str = "") -> Iterator[Pause]:
     """Give a function to call between two steps; it ends the block if Ctrl-C was pressed.
 
-    A second Ctrl-C acts at once. Only the main thread gets signals. A handler that is not Python's
-    own is left alone: its owner decides what Ctrl-C means.
+    A second Ctrl-C acts at once. Only the main thread is sent signals, and a handler that is not
+    Python's own is left alone: its owner decides what Ctrl-C means. Whatever ends the block is
+    given the last state.
 
     Parameters
     ----------
@@ -25,12 +26,10 @@ def deferred(hint: str = "") -> Iterator[Pause]:
         The end of the message.
     """
     own = signal.default_int_handler
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not own
-    ):
-        yield lambda state, history: None
-        return
+    deferring = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is own
+    )
     came = False
     last: tuple[State, History] | None = None
 
@@ -50,10 +49,16 @@ def deferred(hint: str = "") -> Iterator[Pause]:
                 history,
             )
 
-    signal.signal(signal.SIGINT, note)
+    if deferring:
+        signal.signal(signal.SIGINT, note)
     try:
         yield pause
+    except BaseException as error:
+        if last is not None:
+            attach(error, *last)
+        raise
     finally:
-        signal.signal(signal.SIGINT, own)
-    if came and last is not None:  # Ctrl-C came after the last step
+        if deferring:
+            signal.signal(signal.SIGINT, own)
+    if came and last is not None:  # between the last step and here
         pause(*last)

@@ -1,6 +1,7 @@
 """The loop over epochs that ``refnn.fit`` and ``tftwin.fit`` share."""
 
 import math
+import numbers
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -11,13 +12,17 @@ from refnn import checks, guards
 from refnn.datasets.npz import as_path
 from refnn.runs import interrupts
 from refnn.runs.checkpoints import Checkpoint, keeping
-from refnn.runs.history import History
+from refnn.runs.history import History, NonFiniteError
 from refnn.runs.interrupts import Pause
 from refnn.runs.progress import track
 from refnn.state import Evaluation, State
 from refnn.typing import Array
 
 Callback: TypeAlias = Callable[[int, State, History], None]
+
+
+NOT_VALIDATED: list[Any] = [math.nan, None]
+"""Loss and accuracy of an epoch without held-out data, among others that had some."""
 
 
 class Epoch(NamedTuple):
@@ -52,19 +57,45 @@ def check_plan(
     callback: Callback | None,
     checkpoint: Checkpoint | None,
     history: History | None,
+    progress: bool,
 ) -> Plan:
     """Refuse arguments of ``fit`` that do not fit; return the numbers as Python ints."""
     guards.check_run(model, state, x, y, validation)
-    if not (callback is None or callable(callback)):
-        raise TypeError(f"callback = {callback!r}; expected a function, or None")
+    if not (callback is None or callable(callback)) or isinstance(callback, type):
+        raise TypeError(f"callback = {checks.short(callback)}; expected a function, or None")
     if not isinstance(checkpoint, Checkpoint | None):
-        raise TypeError(f"checkpoint = {checkpoint!r}; expected a refnn.Checkpoint, or None")
+        raise TypeError(
+            f"checkpoint = {checks.short(checkpoint)}; expected a refnn.Checkpoint, or None"
+        )
     if not isinstance(history, History | None):
         raise TypeError(f"history is a {type(history).__name__}; expected a refnn.History, or None")
     checks.generator(rng, optional=True)
-    history = History() if history is None else history.copy()
+    checks.flag("progress", progress)
+    history = History() if history is None else _checked(history, validation is not None)
     epochs = checks.count("epochs", epochs, len(history.loss))
-    return Plan(epochs, checks.count("batch_size", batch_size), history)
+    plan = Plan(epochs, checks.count("batch_size", batch_size), history)
+    if checkpoint is not None:
+        checkpoint.check_free()
+    return plan
+
+
+def _checked(history: History, validated: bool) -> History:
+    """Return a copy that has an entry an epoch, and refuse what has not."""
+    epochs = len(history.loss) if isinstance(history.loss, list) else 0
+    for name, column in vars(history).items():
+        held_out = name.startswith("validation")
+        if not isinstance(column, list) or not all(
+            isinstance(number, numbers.Real) or (held_out and number is None) for number in column
+        ):
+            said = checks.short(column)
+            raise TypeError(f"history: {name} is {said}; expected a list of numbers")
+        if len(column) != epochs and not (held_out and not column):
+            raise ValueError(f"history: {name} has {len(column)} entries; expected {epochs}")
+    history = history.copy()
+    if validated and not history.validation_loss:
+        history.validation_loss += epochs * NOT_VALIDATED[:1]
+        history.validation_accuracy += epochs * NOT_VALIDATED[1:]
+    return history
 
 
 def repeat(
@@ -91,6 +122,7 @@ def repeat(
         The model and the data as texts, which a checkpoint compares (``refnn.runs.checkpoints``).
     """
     history = plan.history
+    told = [list(column) for column in vars(history).values()]  # the callback may write into it
     start = time.perf_counter() - max(history.seconds, default=0.0)
     hint = "" if checkpoint is None else f"; refnn.resume continues from {as_path(checkpoint.path)}"
     with interrupts.deferred(hint) as pause, keeping(checkpoint, description) as keep:
@@ -98,14 +130,29 @@ def repeat(
         keep(state, history, rng)
         for epoch in track(range(len(history.loss) + 1, plan.epochs + 1), progress):
             state, losses, learning_rate = one_epoch(state, history, pause)
-            history.loss.append(math.fsum(losses) / len(losses))
-            history.learning_rate.append(learning_rate)
-            history.seconds.append(time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            entry: list[Any] = [math.fsum(losses) / len(losses), learning_rate, seconds]
             if held_out is not None:
-                loss, accuracy = held_out(state)
-                history.validation_loss.append(loss)
-                history.validation_accuracy.append(accuracy)
+                found = held_out(state)
+                _check_validation(found, epoch, state, history)
+                entry += found
+            elif history.validation_loss:
+                entry += NOT_VALIDATED
+            history.add(entry)
             if callback is not None:
-                callback(epoch, state, history)
+                History(*told).add(entry)
+                callback(epoch, state, History(*told))
             keep(state, history, rng)
     return state, history
+
+
+def _check_validation(found: Evaluation, epoch: int, state: State, history: History) -> None:
+    """End a run whose loss on the held-out data is not finite."""
+    if not math.isfinite(found.loss):
+        raise NonFiniteError(
+            f"epoch {epoch}, validation: the loss is {found.loss}, of parameters that are finite. "
+            "Likely cause: not determined. The state is kept in this error's .state",
+            state,
+            history,
+            "validation loss",
+        )

@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 
 from refnn import activations, checks, guards, layers, losses, optimizers, regularizers, schedules
+from refnn.checks import short
 from refnn.datasets import npz
 from refnn.datasets.preparation import standardize
 from refnn.network import Network
@@ -93,7 +93,8 @@ def save_model(
     """
     guards.check_model(model)
     guards.check_state(model, state)
-    saved = SavedModel(model, state, mean, deviation, _names(feature_names), _names(class_names))
+    names = _names("feature_names", feature_names), _names("class_names", class_names)
+    saved = SavedModel(model, state, mean, deviation, *names)
     _check_preparation(saved)
     text = json.dumps(
         {
@@ -135,7 +136,8 @@ def load_model(
         own that was not given; or if its model is not the expected one: the message names the first
         difference.
     """
-    given = {(_name(one), _repr(one)): one for one in own}
+    functions = checks.items("own", own, "a list of your own functions")
+    given = {(_name(one), _repr(one)): one for one in functions}
     with states.opened(path, EXPECTED) as members:
         names = npz.names(members)
         prepared = ("mean", "deviation") if "mean" in names else ()
@@ -150,7 +152,7 @@ def load_model(
         described = json.loads(bytes(text[:TEXT]))
         parts = described["model"]
         feature_names, class_names = (
-            _names(described[key]) for key in ("feature_names", "class_names")
+            _names(key, described[key]) for key in ("feature_names", "class_names")
         )
     if described.get("format") != FORMAT:
         raise ValueError(f"{path}: format {short(described.get('format'))}; expected {FORMAT}")
@@ -184,7 +186,7 @@ def _check_preparation(saved: SavedModel) -> None:
         ("class_names", saved.class_names, network.outputs),
     ):
         texts = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
-        if names and not (texts and len(names) == count):
+        if not texts or len(names) not in (0, count):
             raise ValueError(f"{name} = {short(names)}; expected {count} texts, or none")
 
 
@@ -194,13 +196,13 @@ def _check_expected(path: str, model: Model, expected: Model) -> None:
     ours, theirs = expected.network.layers, model.network.layers
     for number, (one, other) in enumerate(zip(ours, theirs, strict=False), 1):
         if one != other:
-            raise ValueError(f"{path}: layer {number} is {other!r}; expected {one!r}")
+            raise ValueError(f"{path}: layer {number} is {short(other)}; expected {short(one)}")
     if len(ours) != len(theirs):
         raise ValueError(f"{path} has {len(theirs)} layers; expected {len(ours)}")
     for field in ("loss", "optimizer", "regularizer"):
         one, other = getattr(expected, field), getattr(model, field)
         if one != other:
-            raise ValueError(f"{path}: {field} is {other!r}; expected {one!r}")
+            raise ValueError(f"{path}: {field} is {short(other)}; expected {short(one)}")
 
 
 # Values as text --------------------------------------------------------------------------------
@@ -265,13 +267,16 @@ def _name(value: Any) -> str:
 
 def _repr(value: Any) -> str | None:
     """Return the text of an object that describes itself; None for one that shows an address."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        return None
     return None if " at 0x" in text else text
 
 
-def _names(names: Sequence[str]) -> Any:
-    """Return names as a tuple; a single text stays a text, which is refused later."""
-    return names if isinstance(names, str) else tuple(names)
+def _names(name: str, names: Sequence[str]) -> Any:
+    """Return names as a tuple; one text, which is a sequence of letters, stays what it is."""
+    return names if isinstance(names, str) else checks.items(name, names, "a list of texts")
 
 
 def _cut(text: str, length: int = 400) -> str:

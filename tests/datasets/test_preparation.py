@@ -1,6 +1,7 @@
 """What data need before training. Compared exactly, or within the bound of the roundings."""
 
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from sklearn.datasets import load_digits
 
 from refnn.datasets import batches, one_hot, standardize
-from tests.helpers import refused_with
+from tests.helpers import refused, refused_with
 from tests.strategies import dtypes
 
 # standardize --------------------------------------------------------------------------------------
@@ -89,13 +91,68 @@ def test_held_out_rows_take_the_statistics_of_the_training_rows(x, data):
 def test_a_constant_column_is_refused_even_where_its_mean_is_rounded(value, rows, dtype):
     x = np.stack([np.arange(rows), np.full(rows, value)], axis=1).astype(dtype)
     x[:, 0] += x[:, 0] == 0
-    column = 0 if rows <= 2 else 1  # 1 and 1: the first column is constant, too
-    name = ["width", "length"][column]
+    constant = "columns 0 (width), 1 (length) are" if rows <= 2 else "column 1 (length) is"
     with refused_with(
-        f"x: column {column} ({name}) has deviation 0.0; expected one above 0: a constant column "
-        "tells nothing and cannot be standardized, leave it out"
+        f"x: {constant} constant; a constant column tells nothing and cannot be scaled: leave it "
+        "out, or keep it at 0 with constant='keep'"
     ):
         standardize(x, feature_names=["width", "length"])
+    kept = standardize(x, constant="keep")
+    same = [0, 1] if rows <= 2 else [1]
+    assert (kept.x[:, same] == 0).all()
+    assert np.array_equal(kept.mean[same], x[0, same])
+    assert (kept.deviation[same] == 1).all()
+    if rows > 2:
+        x[0, 1] *= 2
+        assert np.array_equal(kept.x[:, 0], standardize(x).x[:, 0])
+
+
+def test_digits_can_be_standardized():
+    x = load_digits().data
+    with refused_with(
+        "x: columns 0, 32, 39 are constant; a constant column tells nothing and cannot be scaled: "
+        "leave it out, or keep it at 0 with constant='keep'"
+    ):
+        standardize(x)
+    train = standardize(x[:1000], constant="keep")
+    test = standardize(x[1000:], train.mean, train.deviation)
+    assert np.isfinite(train.x).all()
+    assert np.isfinite(test.x).all()
+    same = np.ptp(x[:1000], axis=0) == 0
+    x[0, same] += 1
+    assert np.array_equal(train.x[:, ~same], standardize(x[:1000]).x[:, ~same])
+
+
+def test_many_constant_columns_are_told_in_one_short_line():
+    with pytest.raises(
+        ValueError, match=r"^x: columns 0, 1, 2, .* \(500 in all\) are constant; "
+    ) as e:
+        standardize(np.ones((3, 500)))
+    assert len(str(e.value)) < 300
+    with refused_with("constant = 'drop'; expected 'refuse' or 'keep'"):
+        standardize(GOOD, constant="drop")
+
+
+HUGE, TINY = np.finfo(np.float64).max, np.finfo(np.float64).smallest_subnormal
+NO_INFINITY = {
+    "a mean beyond": (np.array([[HUGE, 1.0], [HUGE, 2.0], [0.0, 3.0]]), None, None),
+    "a deviation beyond": (np.array([[HUGE], [-HUGE], [0.0]]), None, None),
+    "a deviation below": (np.array([[TINY], [0.0], [0.0]]), None, None),
+    "a square below": (np.array([[1e-170], [2e-170], [0.0]]), None, None),
+    "a difference beyond": (np.array([[HUGE], [1.0]]), np.array([-HUGE]), np.array([1.0])),
+    "a quotient beyond": (np.array([[1.0], [2.0]]), np.zeros(1), np.array([TINY])),
+    "a cast beyond": (np.array([[1e30], [2.0]], np.float32), np.zeros(1), np.array([1e-30])),
+}
+
+
+@pytest.mark.parametrize("arguments", NO_INFINITY.values(), ids=NO_INFINITY)
+@pytest.mark.parametrize("constant", ["refuse", "keep"])
+def test_standardize_never_returns_an_infinity(arguments, constant):
+    """Refused in one line, without a warning; or finite."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with refused("x: column 0 (a)", "; expected "):
+            standardize(*arguments, feature_names="abc"[: arguments[0].shape[1]], constant=constant)
 
 
 GOOD = np.array([[1.0, 2.0], [3.0, 5.0]])

@@ -25,6 +25,7 @@ from refnn import (
     Relu,
     RMSProp,
     Softmax,
+    SoftmaxCrossentropy,
     State,
     Tanh,
     backpropagate,
@@ -203,18 +204,18 @@ FUNCTIONS = {
     "fit": (fit, FITTED | {"epochs": 1, "progress": False}, FIT),
     "evaluate": (evaluate, FITTED, {
         "model": models, "state": THETAS | not_finite(THETA), "x": FIT["x"], "y": FIT["y"]}),
-    "save_model": (refnn.save_model, {"path": "/nowhere/x.npz", "model": MODEL, "state": START}, {
+    "save_model": (refnn.save_model, {"path": "/absent/x.npz", "model": MODEL, "state": START}, {
         "path": pick([None, 3, b"x", []]), "model": models, "state": wrong_states,
         "mean": pick([3, X[0], "x"]), "deviation": pick([3, X[0], "x"]),
         "feature_names": pick([("a",), "abcde", [1, 2, 3, 4]]),
         "class_names": pick([("a",), "abcde", [1, 2, 3]])}),
-    "load_model": (refnn.load_model, {"path": "/nowhere"}, {
+    "load_model": (refnn.load_model, {"path": "/absent/file"}, {
         "path": pick([None, 3, 1.5, [], "/", "/dev/null", __file__])}),
-    "save_state": (refnn.save_state, {"path": "/nowhere/x.npz", "state": START}, {
+    "save_state": (refnn.save_state, {"path": "/absent/x.npz", "state": START}, {
         "path": pick([None, 3, b"x", []]), "state": wrong_states.filter(
             lambda s: not isinstance(s, State) or not isinstance(s.slots, tuple)
             or len(s.slots) == 1)}),  # a file does not know how many there should be
-    "load_state": (refnn.load_state, {"path": "/nowhere"}, {
+    "load_state": (refnn.load_state, {"path": "/absent/file"}, {
         "path": pick([None, 3, 1.5, [], "/", "/dev/null", __file__])}),
     "resume": (resume, {"model": MODEL, "x": X, "y": Y, "checkpoint": Checkpoint(__file__),
                         "epochs": 1}, {
@@ -234,15 +235,15 @@ FUNCTIONS = {
     "batches": (batches, {"n": 5, "batch_size": 2}, {
         "n": counts | pick([2**40, HUGE]), "batch_size": counts,
         "rng": pick(NAMES, None) | st.just(np.random.RandomState(1))}),
-    "load_csv": (load_csv, {"path": "/nowhere", "label": 0}, {
+    "load_csv": (load_csv, {"path": "/absent/file", "label": 0}, {
         "path": pick([None, 3, [], "/"]), "dtype": pick(DTYPES)}),
-    "load_npz": (load_npz, {"path": "/nowhere"}, {
+    "load_npz": (load_npz, {"path": "/absent/file"}, {
         "path": pick([None, 3, [], "/", "/dev/null", __file__]), "dtype": pick(DTYPES)}),
 } | {
     f"{type(loss).__name__}.{method}": (
         partial(called_by_position, getattr(loss, method)), LOSS_GOOD, LOSS)
     for loss in (MeanSquaredError(), refnn.Asymmetric(), CategoricalCrossentropy(),
-                 refnn.SoftmaxCrossentropy())
+                 SoftmaxCrossentropy())
     for method in ("value", "gradient", "per_sample")
 }  # fmt: skip
 # an argument that the message calls by another name
@@ -292,12 +293,11 @@ def test_a_schedule_that_gives_no_rate_is_refused(train, schedule):
 )
 @example(row=5, column=1, wrong=2.0)
 def test_labels_that_are_no_distribution_are_refused(row, column, wrong):
-    network = multilayer([4, 3], Tanh(), Softmax())
     y = np.eye(3, dtype=F32)[np.arange(24) % 3]
     y[row, column] = wrong
     before = bits(y)
-    for loss in (CategoricalCrossentropy(), refnn.SoftmaxCrossentropy()):
-        model = Model(network, loss)
+    for output, loss in ((Softmax(), CategoricalCrossentropy()), (None, SoftmaxCrossentropy())):
+        model = Model(multilayer([4, 3], Tanh(), output), loss)
         state = model.initial_state(np.random.default_rng(1))
         with pytest.raises(ValueError, match=f"^y: row {row} is "):
             fit(model, state, X, y, epochs=1, progress=False)
@@ -310,7 +310,7 @@ def test_labels_that_are_no_distribution_are_refused(row, column, wrong):
 def test_the_good_arguments_are_good(tmp_path):
     """What is refused above is refused for the argument that is wrong."""
     for name, (function, good, bad) in FUNCTIONS.items():
-        if good.get("path") == "/nowhere":
+        if good.get("path") == "/absent/file":
             with pytest.raises(FileNotFoundError):
                 function(**good)
         elif name not in ("resume", "save_state", "save_model"):
@@ -324,8 +324,8 @@ def test_every_public_name_was_fed():
     fed = {name.split(".")[0] for name in FUNCTIONS}
     plain = {"Identity", "Relu", "Sigmoid", "Softmax", "Tanh", "He", "Zeros"}  # take nothing
     data = {  # hold what they are given
-        "Evaluation", "Gradients", "History", "Interrupted", "NonFiniteError", "SavedModel",
-        "State", "Step",
+        "Evaluation", "Gradients", "History", "Interrupted", "NonFiniteError", "SaveError",
+        "SavedModel", "State", "Step",
     }  # fmt: skip
     formulas = {"accuracy", "objective", "update"}  # check nothing: who calls them has done so
     assert set(refnn.__all__) - plain - data - formulas <= fed

@@ -78,8 +78,10 @@ def kill_once(path, seconds):
     if not os.WIFSIGNALED(status):
         assert os.waitstatus_to_exitcode(status) == 0, "a life ended in an error"
         return None
-    part = path.with_name(f"{path.name}.part").exists()
-    return part, load_run(path).epochs if path.exists() else -1
+    parts = [*path.parent.glob(f"{path.name}.*.part")]
+    for part in parts:
+        part.unlink()
+    return bool(parts), load_run(path).epochs if path.exists() else -1
 
 
 def main(folder, kills, seed):

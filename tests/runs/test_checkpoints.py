@@ -30,7 +30,7 @@ from refnn import (
     multilayer,
     resume,
 )
-from refnn.runs import checkpoints
+from refnn.runs import checkpoints, description
 from refnn.runs.checkpoints import load_run
 from tests.helpers import (
     damaged,
@@ -253,7 +253,7 @@ def test_other_data_are_not_continued(path):
 def test_a_long_difference_is_shown_where_it_is():
     before, now = {"network": "Dense, " * 900 + "5"}, {"network": "Dense, " * 900 + "6"}
     with pytest.raises(ValueError, match="Dense, 6'.*Dense, 5'") as caught:
-        checkpoints.check_same("run.npz", before, now)
+        description.check_same("run.npz", before, now)
     assert len(str(caught.value)) < 300
 
 
@@ -267,7 +267,7 @@ def test_a_description_holds_no_address_and_no_padding():
     other = wide.copy()
     other.view(np.uint8)[0, -1] = 77  # padding, where there is any
     described = [
-        checkpoints.describe_model(model, 1) | checkpoints.describe_data(x, x, None)
+        description.describe_model(model, 1) | description.describe_data(x, x, None)
         for x in (wide, other if np.array_equal(wide, other) else wide)
     ]
     assert described[0] == described[1]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from refnn import L2, SGDM, Adam, MeanSquaredError, Model, Relu, State, multilayer, train_step
 from refnn.datasets import batches
-from refnn.runs.fit import _finite, cut
+from refnn.runs.finite import all_finite, watch
+from refnn.runs.fit import cut
 from tests.helpers import fill, rounded, same_bits
 from tftwin.lockstep.roundoff import exact
 
@@ -46,10 +47,16 @@ def test_one_number_that_is_not_finite_is_seen(bad, dtype):
     ill = huge.copy()
     ill[3] = bad
     with np.errstate(all="ignore"):
-        assert _finite(State(huge))
-        assert _finite(State(huge, (huge, huge)))
-        assert not _finite(State(ill))
-        assert not _finite(State(huge, (huge, ill)))
+        assert all_finite(huge)
+        assert not all_finite(ill)
+    model = Model(multilayer([1, 2], Relu(), use_bias=False), MeanSquaredError(), SGDM())
+    one = np.ones((1, 1), dtype)
+    start = model.state_at(np.ones(2, dtype))
+    step = train_step(model, start, one, np.ones((1, 2), dtype))
+    for theta, slot, expected in ((huge, huge, True), (ill, huge, False), (huge, ill, False)):
+        changed = step._replace(state=State(theta, (slot,), 1))
+        with np.errstate(all="ignore"):
+            assert watch(model, start, one)(changed) is expected
 
 
 RUN = """

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ def test_the_file_is_on_the_disk_before_it_has_its_name(path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
     save_state(path, State(np.ones(3)))
-    part = f"{path}.part"
+    part = seen[0][1]
+    assert re.fullmatch(rf"{re.escape(str(path))}\.[0-9a-f]{{12}}\.part", part)
     assert seen == [
         ("fsync", part),
         ("replace", part, str(path)),

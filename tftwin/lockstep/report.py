@@ -92,19 +92,34 @@ def text(report: Report) -> str:
     try:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
     except ImportError:
-        raise ImportError("the table is drawn by rich: pip install rich") from None
+        return plain(report)
 
     table = Table(*COLUMNS, title="refnn against TensorFlow")
     for column in table.columns[2:]:
         column.justify = "right"
     for row in ordered(report.rows):
-        table.add_row(*cells(row))
+        table.add_row(*map(Text, cells(row)))  # a Text, because [ ] in a str is markup
     page = io.StringIO()
     console = Console(file=page, width=160)
     console.print(table)
     console.print(verdict(report), highlight=False, markup=False)
     return page.getvalue()
+
+
+def plain(report: Report) -> str:
+    """Return the table and the verdict where rich is not installed."""
+    lines = [COLUMNS, *(cells(row) for row in ordered(report.rows))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = [
+        "  ".join(
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join(["refnn against TensorFlow", *table, verdict(report), ""])
 
 
 def to_json(report: Report) -> dict[str, Any]:

@@ -31,7 +31,7 @@ FAULTS = [
     fit("fit: every epoch has the first batches", "cut(x, y, plan.batch_size, rng)",
         "cut(x[: plan.batch_size], y[: plan.batch_size], plan.batch_size, rng)", stage="step",
         note="one batch"),
-    fit("fit: a run into NaN is seen a step late", " and _finite(step.state)", "",
+    fit("fit: a run into NaN is seen a step late", " and finite(step)", "",
         stage="last state", caught_by=(checks.non_finite, ""), note="only the loss is looked at"),
     fit("fit: NaN is not seen", "if not (math.isfinite(step.loss)",
         "if False and (math.isfinite(step.loss)", stage="silence", caught_by=(checks.non_finite,

@@ -71,12 +71,15 @@ def remembered(state: Path, task: Task, kernel: str) -> dict[int, Any]:
     """Return the slabs that are done; a line that was cut off by a stop is left out."""
     done = {}
     path = state / task.file(kernel)
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text().splitlines() if path.is_file() else ():
         try:
-            slab = json.loads(line)
-        except json.JSONDecodeError:
+            found = json.loads(line)
+            slab, finding = found["slab"], found["finding"]
+            if task.inputs != SPECIAL:
+                Finding.of(finding)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
-        done[slab["slab"]] = slab["finding"]
+        done[slab] = finding
     return done
 
 

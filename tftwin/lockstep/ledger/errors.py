@@ -5,8 +5,10 @@ import math
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
+from refnn.datasets.files import regular_file, replacing
 from tftwin.lockstep.ledger.findings import TRUTH
 
 CAPS = {
@@ -24,6 +26,10 @@ DERIVATIVE_CAPS = {
 }
 """The same for 1 − y² and y (1 − y): the absolute error, in units of u."""
 
+SIZE = 2**24
+"""Bytes. A larger ledger is refused."""
+WORST = ("worst", "derivative", "underflow", "overflow", "subnormal")
+
 
 def shipped() -> Path:
     """Return where the ledger is kept."""
@@ -32,30 +38,57 @@ def shipped() -> Path:
 
 
 def load(path: Path) -> list[dict[str, Any]]:
-    """Read a ledger's entries.
+    """Read a ledger's entries, as if a stranger wrote them.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
         If the file is not a ledger.
     """
+    regular_file(path, SIZE)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["entries"]
-        _ = [key(e) for e in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a ledger of tftwin ({error!r})") from None
-    return list(entries)
+        found = json.loads(path.read_text(encoding="utf-8"))["entries"]
+        known = {_checked(entry) for entry in found}
+        if len(known) != len(found):
+            raise ValueError("two entries on one kernel")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        why = " ".join(repr(error).split())[:200]
+        raise ValueError(f"{path}: not a ledger of tftwin ({why})") from None
+    return list(found)
 
 
-def update(path: Path, new: list[dict[str, Any]]) -> None:
-    """Write entries into a ledger, in place of those of the same kernel from fewer inputs."""
+def _checked(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Return the key of an entry, or refuse what is none."""
+    texts = [*key(entry), *(entry[what]["at"] for what in WORST)]
+    if not all(isinstance(text, str) and len(text) < 100 for text in texts):
+        raise TypeError("a name that is no text")
+    if not "".join(texts).isprintable() or entry["dtype"] not in TRUTH:
+        raise ValueError("an unknown name")
+    for what in WORST:
+        error = entry[what]["error"]
+        if not (isinstance(error, (int, float)) and 0 <= error < math.inf):
+            raise ValueError(f"{what}: {short(error)}")
+    inputs, exhaustive = entry["inputs"], entry["exhaustive"]
+    if type(inputs) is not int or not 16 < inputs <= 2**64 or not isinstance(exhaustive, bool):
+        raise ValueError(f"{short(inputs)} inputs")
+    return key(entry)
+
+
+def update(path: Path, new: list[dict[str, Any]]) -> int:
+    """Write entries into a ledger, in place of those of the same kernel from fewer inputs.
+
+    Returns how many were written. A failure leaves the ledger as it was.
+    """
     old = load(path) if path.exists() else []
     merged = {key(e): e for e in old}
-    for e in new:
-        if e["inputs"] >= merged.get(key(e), e)["inputs"]:
-            merged[key(e)] = e
+    better = [e for e in new if e["inputs"] >= merged.get(key(e), e)["inputs"]]
+    merged |= {key(e): e for e in better}
     lines = ",\n".join(json.dumps(merged[k]) for k in sorted(merged))
-    path.write_text(f'{{"entries": [\n{lines}\n]}}\n', encoding="utf-8")
+    with replacing(path) as file:
+        file.write(f'{{"entries": [\n{lines}\n]}}\n'.encode())
+    return len(better)
 
 
 @cache
