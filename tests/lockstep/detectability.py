@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from refnn.activations import Relu, Tanh
-from refnn.layers import Activation, Dense
+from refnn.layers import Dense
 from refnn.losses import SoftmaxCrossentropy
 from refnn.network import multilayer
-from refnn.optimizers import SGD, Adam
+from refnn.optimizers import Adam
 from refnn.training import Model, train_step
-from tests.lockstep.planted import Planted, both_parts, found, planted, result, same
+from tests.lockstep.planted import Planted, both_parts, found, planted, same
 from tests.strategies import Case, middle_of_a_run
 from tftwin import trainer as tf_trainer
 from tftwin.lockstep import resynchronised
@@ -134,8 +134,10 @@ def faults(quantity, one):
         elif quantity in ("dW", "db") and dense:
             place, g = ("dW", "db").index(quantity), layer.parameter_gradients(x, dys[number + 1])
             unit = middle_unit(g[place])
-            yield Dense, "parameter_gradients", lambda r, k=x, p=place, u=unit: in_layer(
-                k, 1, part_off(p, unit_off(u, r))
+            yield (
+                Dense,
+                "parameter_gradients",
+                lambda r, k=x, p=place, u=unit: in_layer(k, 1, part_off(p, unit_off(u, r))),
             )
         elif quantity == "rule" and dense:
             value = theta[part][0]
@@ -144,8 +146,10 @@ def faults(quantity, one):
         unit = middle_unit(dys[-1])
         value = lambda r: both_parts(lambda v: v * plain(v).dtype.type(1 + r), same)  # noqa: E731
         yield SoftmaxCrossentropy, "value_and_gradient", value
-        yield SoftmaxCrossentropy, "value_and_gradient", lambda r: both_parts(
-            same, unit_off(unit, r)
+        yield (
+            SoftmaxCrossentropy,
+            "value_and_gradient",
+            lambda r: both_parts(same, unit_off(unit, r)),
         )
 
 
@@ -172,8 +176,10 @@ def tf_faults(quantity, one):
     }
     if quantity == "loss":
         for name in ("data_loss", "loss"):
-            yield tf_trainer, "differentiate", lambda r, n=name: found(
-                **{n: tf_unit_off(None, 0, r)}
+            yield (
+                tf_trainer,
+                "differentiate",
+                lambda r, n=name: found(**{n: tf_unit_off(None, 0, r)}),
             )
         return
     field, arrays = fields[quantity]
@@ -183,8 +189,10 @@ def tf_faults(quantity, one):
         if quantity == "forward" and place == 0:
             continue
         unit = middle_unit(a)
-        yield tf_trainer, "differentiate", lambda r, f=field, p=place, u=unit: found(
-            **{f: tf_unit_off(p, u, r)}
+        yield (
+            tf_trainer,
+            "differentiate",
+            lambda r, f=field, p=place, u=unit: found(**{f: tf_unit_off(p, u, r)}),
         )
 
 
@@ -207,7 +215,10 @@ def curve(quantity, name, dtype, of=faults):
 
 def table(names=tuple(NETWORKS), of=faults, quantities=QUANTITIES):
     """Return the Markdown table."""
-    lines = ["| network | dtype | " + " | ".join(quantities) + " |", "|---" * (len(quantities) + 2) + "|"]
+    lines = [
+        "| network | dtype | " + " | ".join(quantities) + " |",
+        "|---" * (len(quantities) + 2) + "|",
+    ]
     for name in names:
         for dtype in (np.float32, np.float64):
             cells = [f"1e{curve(quantity, name, dtype, of)}" for quantity in quantities]

@@ -101,7 +101,9 @@ def outcome(seed, mode="eager"):
     if report.stopped and not report.divergences and not report.lost_digits:
         return "stopped"
     against = [*report.divergences[:3], *report.lost_digits[:2]]
-    return "; ".join([f"seed {seed}", case.state.theta.dtype.name, verdict(report), *map(str, against)])
+    return "; ".join(
+        [f"seed {seed}", case.state.theta.dtype.name, verdict(report), *map(str, against)]
+    )
 
 
 def main(count, first=0, mode="eager"):

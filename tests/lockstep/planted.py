@@ -286,7 +286,7 @@ def eager_kernel_off(old: Any) -> Any:
 
 # refnn's side -----------------------------------------------------------------------------------
 
-N, A, D, E, O, S = network.Network, activations, layers.Dense, losses, optimizers, schedules
+N, A, D, E, R, S = network.Network, activations, layers.Dense, losses, optimizers, schedules
 SQUARES, SHOP, FROM_PROBABILITIES = MeanSquaredError(), Asymmetric(1, 9), CategoricalCrossentropy()
 
 
@@ -375,17 +375,17 @@ REFNN = [
             both_parts(lambda v: v * (1 + 1e-5), same)),
     Planted("L2 doubled", regularizers.L2, "value", times(2)),
     Planted("L2's gradient doubled", regularizers.L2, "gradient", times(2)),
-    Planted("adam: another epsilon", O.Adam, "rule",
+    Planted("adam: another epsilon", R.Adam, "rule",
             lambda old: lambda self, *a: old(Adam(epsilon=1e-5), *a)),
-    Planted("adam: t capped", O.Adam, "rule", adam_t(lambda t: min(t, 4))),
-    Planted("adam: t one ahead", O.Adam, "rule", adam_t(lambda t: t + 1)),
-    Planted("adam: gradient scaled", O.Adam, "rule", with_gradient(lambda g: 1.001 * g)),
-    Planted("momentum: Nesterov", O.SGDM, "rule", instead(nesterov), optimizer=SGDM(0.1)),
-    Planted("adagrad: another epsilon", O.Adagrad, "rule", instead(adagrad_inside),
+    Planted("adam: t capped", R.Adam, "rule", adam_t(lambda t: min(t, 4))),
+    Planted("adam: t one ahead", R.Adam, "rule", adam_t(lambda t: t + 1)),
+    Planted("adam: gradient scaled", R.Adam, "rule", with_gradient(lambda g: 1.001 * g)),
+    Planted("momentum: Nesterov", R.SGDM, "rule", instead(nesterov), optimizer=SGDM(0.1)),
+    Planted("adagrad: another epsilon", R.Adagrad, "rule", instead(adagrad_inside),
             optimizer=Adagrad(0.1)),
-    Planted("rmsprop: another epsilon", O.RMSProp, "rule", instead(rmsprop_mean),
+    Planted("rmsprop: another epsilon", R.RMSProp, "rule", instead(rmsprop_mean),
             optimizer=RMSProp(0.1, epsilon=1e-3)),
-    Planted("sgd: gradient scaled", O.SGD, "rule", with_gradient(lambda g: g * 1.00001),
+    Planted("sgd: gradient scaled", R.SGD, "rule", with_gradient(lambda g: g * 1.00001),
             optimizer=SGD(0.1)),
     Planted("rate of the next step", S.ExponentialDecay, "__call__",
             lambda old: lambda self, step: old(self, step + 1)),

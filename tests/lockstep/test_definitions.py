@@ -32,7 +32,12 @@ from tftwin.lockstep.definitions import MULTIPLE
 from tftwin.lockstep.roundoff import arithmetic, functions, sums
 
 FUNCTIONS = [Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), LeakyRelu(1.5), Softmax()]
-LOSSES = [MeanSquaredError(), Asymmetric(0.3, 9.0), SoftmaxCrossentropy(), CategoricalCrossentropy()]
+LOSSES = [
+    MeanSquaredError(),
+    Asymmetric(0.3, 9.0),
+    SoftmaxCrossentropy(),
+    CategoricalCrossentropy(),
+]
 LEAST = 1 / 4
 """Somewhere refnn's bound is at least this share of the definition's: the definition adds up
 errors of which a formula makes one in four, or more."""

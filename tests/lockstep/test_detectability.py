@@ -42,7 +42,7 @@ def test_without_an_error_nothing_is_seen(dtype):
 
 
 def test_an_error_in_tensorflow_s_step_alone_is_seen_in_float64():
-    """Below 1e-12; in float32 nothing repeats its kernels, and the rounding of a layer hides more."""
+    """In float32 nothing repeats its kernels, and the rounding of a layer hides more."""
     one = healthy("10 x 16", np.float64)
     for quantity in QUANTITIES[:-1]:
         for place, fault in enumerate(tf_faults(quantity, one)):

@@ -53,7 +53,9 @@ def test_data_that_are_not_finite_are_refused_in_every_batch(value, which, batch
     case = small_case(dtype, SGD(0.1), MeanSquaredError())
     batches = [tuple(a.copy() for a in case.batches[0]) for _ in range(2)]
     batches[batch][which][3, 1] = value
-    with pytest.raises(ValueError, match=rf"^{'xy'[which]} holds {value} at \[3, 1\]; expected fin"):
+    with pytest.raises(
+        ValueError, match=rf"^{'xy'[which]} holds {value} at \[3, 1\]; expected fin"
+    ):
         resynchronised(case.model, case.state, batches, mode="eager")
 
 
@@ -73,9 +75,7 @@ def growing(dtype, function=None):
 @pytest.mark.parametrize("function", [Identity(), Relu()], ids=lambda f: type(f).__name__)
 def test_a_run_that_overflows_stops_there_and_says_so(function, mode, dtype):
     case, told = growing(dtype, function), []
-    report = resynchronised(
-        case.model, case.state, case.batches, mode=mode, callback=told.append
-    )
+    report = resynchronised(case.model, case.state, case.batches, mode=mode, callback=told.append)
     assert not report.agreed
     assert report.steps < 40
     assert told[-1] == report.steps  # it ended there
@@ -90,9 +90,7 @@ def test_a_run_that_overflows_stops_there_and_says_so(function, mode, dtype):
     assert not to_json(report)["agreed"]
     assert not report.divergences
     assert sum(row.non_finite for row in report.rows) > 0
-    earlier = resynchronised(
-        case.model, case.state, case.batches[: report.steps - 1], mode=mode
-    )
+    earlier = resynchronised(case.model, case.state, case.batches[: report.steps - 1], mode=mode)
     assert earlier.agreed  # before it left the finite numbers both sides agreed
 
 

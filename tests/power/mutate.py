@@ -374,9 +374,16 @@ def tried(folder, tests, seconds, chosen=(), left_out=(), follow=False):
 class Suite:
     """The tests of the healthy tree: which fail, how long each takes, the lines it runs."""
 
-    def __init__(self, folder):
-        everything = [f"tests/{name}" for name in EVERYTHING] + ["tests/test_first_agreement.py"]
-        found = tried(folder, everything, 3000, follow=True)
+    def __init__(self, folder, kept):
+        if kept is not None and kept.exists():
+            found = json.loads(kept.read_text(encoding="utf-8"))
+        else:
+            everything = [f"tests/{name}" for name in EVERYTHING] + [
+                "tests/test_first_agreement.py"
+            ]
+            found = tried(folder, everything, 3000, follow=True)
+            if kept is not None:
+                kept.write_text(json.dumps(found), encoding="utf-8")
         self.left_out, self.seconds = found["failed"], found["seconds"]
         self.by_line = {}
         for name, lines in found["lines"].items():
@@ -384,8 +391,9 @@ class Suite:
                 self.by_line.setdefault((path, line), []).append(name)
 
     def of(self, path, line, budget):
-        """The tests that run a line, the cheapest first, as many as the budget allows."""
-        names = sorted(self.by_line.get((path, line), []), key=self.seconds.get)
+        """The tests that run a line (or the nearest before it), cheapest first, within a budget."""
+        near = (self.by_line.get((path, line - back), []) for back in range(9))
+        names = sorted(next(filter(None, near), []), key=self.seconds.get)
         spent = np.cumsum([0.0, *(self.seconds[name] for name in names)])
         return [name for name, before in zip(names, spent, strict=False) if before < budget]
 
@@ -431,17 +439,19 @@ def main():
     parser.add_argument("--seconds", type=float, default=3600, help="stop after so many seconds")
     parser.add_argument("--only", default="", help="files whose path holds this")
     parser.add_argument("--out", default="survivors.json")
+    parser.add_argument("--map", type=Path, help="where to keep what each test runs")
+    parser.add_argument("--skip", type=int, default=0, help="mutants that are done already")
     parser.add_argument("--budget", type=float, default=20, help="seconds of tests a mutant")
     options = parser.parse_args()
     began = time.monotonic()
     chosen = list(sample(np.random.default_rng(options.seed), options.count, options.only))
     forked_from()
     folder = copied()
-    suite = Suite(folder)
+    suite = Suite(folder, options.map)
     count, seconds = len(suite.seconds), sum(suite.seconds.values())
     print(f"{count} tests, {seconds:.0f} s, left out: {suite.left_out}", flush=True)
     alive, done = [], 0
-    for path, what, line, old, new, whole in chosen:
+    for path, what, line, old, new, whole in chosen[options.skip :]:
         if time.monotonic() - began > options.seconds:
             break
         name = f"{path}:{line} {what}: {' '.join(old.split())} -> {' '.join(new.split())}"

@@ -1,7 +1,7 @@
 """Faults in refnn/activations.py."""
 
 from tests.faults import checks
-from tests.faults.planting import F32, F64, TOO_SMALL, at
+from tests.faults.planting import F32, F64, at
 
 # fmt: off
 sigmoid = at("refnn.activations:Sigmoid.forward", checks.lockstep, "sigmoid", "forward")

@@ -1,7 +1,7 @@
 """Faults in refnn/losses.py."""
 
 from tests.faults import checks
-from tests.faults.planting import F64, TOO_SMALL, at
+from tests.faults.planting import at
 
 # fmt: off
 MSE, ASY = "refnn.losses:MeanSquaredError", "refnn.losses:Asymmetric"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.faults import checks
-from tests.faults.planting import F64, at
+from tests.faults.planting import at
 
 
 # fmt: off
