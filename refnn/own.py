@@ -5,6 +5,7 @@ functions keep the dtype, so a model without a part of your own is asked directl
 """
 
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,13 @@ def is_own(part: Any) -> bool:
     return part is not None and not type(part).__module__.startswith(("refnn.", "builtins"))
 
 
-def guarded(network: Network, loss: Loss) -> tuple[Network, Loss]:
-    """Return the two, each behind a guard if something in it is the user's own."""
+def guarded(network: Network, loss: Loss, regularizer: Any) -> tuple[Network, Loss, Any]:
+    """Return the three, each behind a guard if it is, or holds, something of the user's own."""
     if any(is_own(getattr(layer, "function", None)) for layer in network.layers):
         network = GuardedNetwork(network.layers)
-    return network, GuardedLoss(loss, len(network.layers)) if is_own(loss) else loss
+    if is_own(loss):
+        loss = GuardedLoss(loss, len(network.layers))
+    return network, loss, GuardedRegularizer(regularizer) if is_own(regularizer) else regularizer
 
 
 class GuardedNetwork(Network):
@@ -84,6 +87,23 @@ class GuardedLoss:
         return value, dy
 
 
+@dataclass(frozen=True)
+class GuardedRegularizer:
+    """A regularizer of the user's own that must keep the shape and the dtype of W."""
+
+    regularizer: Any
+
+    def value(self, weights: Sequence[Array]) -> Any:
+        """Each W (D_in, D_out) → the penalty."""
+        return self.regularizer.value(weights)
+
+    def gradient(self, W: Array) -> Array:
+        """W (D_in, D_out) → ∂penalty/∂W (D_in, D_out)."""
+        dW = self.regularizer.gradient(W)
+        check_like("dW", dW, W.shape, W.dtype, f"the gradient of {type(self.regularizer).__name__}")
+        return dW
+
+
 def check_like(name: str, value: Array, shape: tuple[int, ...], dtype: Any, of: str) -> None:
     """Refuse an array of another shape or dtype, and say which function gives it."""
     if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:
@@ -103,13 +123,3 @@ def _is_number(value: Any) -> bool:
     if getattr(value, "shape", ()) != ():
         return False
     return isinstance(value, numbers.Real) or getattr(value, "dtype", 0) in checks.FLOATS
-
-
-def check_gradients(network: Network, regularizer: Any, dtype: Any, gradients: list[Array]) -> None:
-    """Refuse the gradient of a parameter in another dtype than that of θ."""
-    for p, gradient in zip(network.parameters, gradients, strict=True):
-        if gradient.dtype != dtype:
-            of = type(regularizer).__name__
-            raise TypeError(
-                f"d{p.name} has dtype {gradient.dtype}; expected {dtype}: {of} gives it"
-            )

@@ -45,9 +45,9 @@ class Model:
         return own.is_own(self.optimizer)
 
     @cached_property
-    def asked(self) -> tuple[Network, Loss]:
-        """Network and loss as a step asks them: a part of your own is behind a guard."""
-        return own.guarded(self.network, self.loss)
+    def asked(self) -> tuple[Network, Loss, Any]:
+        """Network, loss and regularizer as a step asks them: your own stand behind a guard."""
+        return own.guarded(self.network, self.loss, self.regularizer)
 
     def initial_state(
         self, rng: np.random.Generator, initializer: Initializer | None = None, dtype: Any = None
@@ -70,7 +70,7 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
-    (network, loss), regularizer = model.asked, model.regularizer
+    network, loss, regularizer = model.asked
     outputs = network.forward(theta, x)
     data_loss, dy = value_and_gradient(loss, y, outputs[-1])
     output_gradients, gradients = network.backward(theta, outputs, dy)
@@ -94,8 +94,6 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)  # each of them flat
-    if gradient.dtype is not state.theta.dtype:
-        own.check_gradients(model.network, model.regularizer, state.theta.dtype, found.gradients)
     after = update(model.optimizer, state, gradient, learning_rate)
     if model.has_own_rule:
         guards.check_state(model, after)

@@ -154,7 +154,7 @@ def test_a_penalty_and_a_rule_of_another_dtype():
             return w, (g.astype(np.float64),)
 
     model = Model(NETWORK, MeanSquaredError(), SGD(), Wide())
-    with refused("dW1 has dtype float64; expected float32: Wide", error=TypeError):
+    with refused("dW has dtype float64; expected float32", "the gradient of Wide", error=TypeError):
         train_step(model, start_of(model), X, Y)
     model = Model(NETWORK, MeanSquaredError(), Wide())
     with refused("slot m has dtype float64; expected float32", error=TypeError):

@@ -92,9 +92,10 @@ def dtypes(dtype: Any, part: str) -> None:
     )  # fmt: skip
     runs = [run(dtype, dense([3, 3], Tanh()), optimizer=o, steps=1) for o in optimizers]
     runs += [
-        run(dtype, dense([3, 4, 3], function, Softmax()), loss, steps=1, regularizer=L2(wide(0.1)))
+        run(dtype, dense([3, 4, 3], function, last), loss, steps=1, regularizer=L2(wide(0.1)))
         for function in (*FUNCTIONS, LeakyRelu(wide(0.3)))
         for loss in LOSSES
+        for last in [None if isinstance(loss, SoftmaxCrossentropy) else Softmax()]
     ]
     for model, state, ((x, y),) in runs:
         step = train_step(model, model.state_at(state.theta), x, y)
