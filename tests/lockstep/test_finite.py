@@ -153,7 +153,8 @@ def unstable(self, x):
 
 
 @each_dtype
-def test_a_formula_that_overflows_where_the_definition_does_not_is_refnn_s_fault(dtype):
+@pytest.mark.parametrize("row", [[1000, 0, -1000], [-1000, -1000, -1000]], ids=str)
+def test_a_formula_that_overflows_where_the_definition_does_not_is_refnn_s_fault(row, dtype):
     """Its NaN is no reason to stop and say no more: its own bound is infinite, and no excuse."""
     model = Model(
         Network([Dense(3, 3, False), *multilayer([1, 1], Identity(), Softmax()).layers[1:]]),
@@ -161,7 +162,7 @@ def test_a_formula_that_overflows_where_the_definition_does_not_is_refnn_s_fault
         SGD(0.1),
     )
     state = State(np.eye(3, dtype=dtype).ravel())
-    x = np.array([[1000, 0, -1000], [1, 2, 3]], dtype)
+    x = np.array([row, [1, 2, 3]], dtype)
     y = np.eye(3, dtype=dtype)[[0, 1]]
     fault = Planted("", activations.Softmax, "forward", lambda old: unstable)
     assert compare(Case(model, state, [(x, y)])).agreed

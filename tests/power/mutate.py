@@ -297,7 +297,9 @@ class Watch:
 
         phases = [Phase.explicit, Phase.generate]
         current = settings.get_profile("default")
-        settings.register_profile("mutants", current, phases=phases, database=None)
+        count = 8 if self.follow else current.max_examples  # enough to see which lines are run
+        options = {"phases": phases, "database": None, "max_examples": count}
+        settings.register_profile("mutants", current, **options)
         settings.load_profile("mutants")
 
     def pytest_collection_modifyitems(self, items):

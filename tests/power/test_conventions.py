@@ -255,8 +255,11 @@ def logits(text, dtype):
 @holds("labels")
 def labels(text, dtype):
     assert "each row a distribution, checked" in text
-    for loss in (losses.CategoricalCrossentropy(), losses.SoftmaxCrossentropy()):
-        model = Model(refnn.multilayer([2, 2], refnn.Tanh(), refnn.Softmax()), loss)
+    for loss, last in (
+        (losses.CategoricalCrossentropy(), refnn.Softmax()),
+        (losses.SoftmaxCrossentropy(), None),
+    ):
+        model = Model(refnn.multilayer([2, 2], refnn.Tanh(), last), loss)
         state = model.initial_state(np.random.default_rng(0), dtype=dtype)
         x = np.ones((2, 2), dtype)
         for bad in ([[1, 0], [1, 1]], [[1, 0], [2, -1]], [[1, 0], [0, 0]]):
@@ -422,7 +425,7 @@ DEFAULTS = {
     "Adam": {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
     "Normal": {"stddev": 1.0},
     "TruncatedNormal": {"stddev": 1.0},
-    "Checkpoint": {"path": NONE, "every_epochs": 1, "every_seconds": 0.0},
+    "Checkpoint": {"path": NONE, "every_epochs": 1, "every_seconds": 0.0, "overwrite": False},
     "Model": {"network": NONE, "loss": NONE, "optimizer": NONE, "regularizer": None},
 }  # fmt: skip
 ROOMS = [

@@ -14,7 +14,7 @@ import refnn
 from refnn import Activation, Checkpoint, Dense, Model, Network, Softmax, State, checks, guards
 from refnn import datasets as data
 from refnn.checks import Checked, Count, Finite, Flag, NotNegative, Positive, Share
-from refnn.datasets import npz, preparation, tables
+from refnn.datasets import files, npz, preparation, rows
 from refnn.losses import CategoricalCrossentropy, MeanSquaredError, SoftmaxCrossentropy
 from refnn.runs import checkpoints, models
 from refnn.schedules import rate_at
@@ -75,7 +75,7 @@ RANGES = {
     "RMSProp": {"beta": Share, "epsilon": NotNegative},
     "Adam": {"beta_1": Share, "beta_2": Share, "epsilon": NotNegative},
     "Normal": {"stddev": NotNegative}, "TruncatedNormal": {"stddev": NotNegative},
-    "Checkpoint": {"every_epochs": Count, "every_seconds": NotNegative},
+    "Checkpoint": {"every_epochs": Count, "every_seconds": NotNegative, "overwrite": Flag},
 }  # fmt: skip
 OTHERS = {
     "Dense": {"inputs": 1, "outputs": 1}, "Constant": {"learning_rate": 1}, "L2": {"rate": 1},
@@ -257,7 +257,7 @@ def test_one_hot_at_its_edges(monkeypatch):
 
 def test_standardize_at_its_edges():
     x, mean = np.array([[1.0], [2.0]]), np.zeros(1)
-    assert np.isinf(data.standardize(x, mean, np.array([LEAST])).x).all()
+    assert data.standardize(LEAST * x, mean, np.array([LEAST])).x.tolist() == [[1], [2]]
     for width in (0.0, -LEAST, math.inf, math.nan):
         with refused("x: column 0 has deviation"):
             data.standardize(x, mean, np.array([width]))
@@ -270,23 +270,33 @@ def test_files_at_their_limits(tmp_path, monkeypatch):
     path = tmp_path / "a.npz"
     npz.write(path, {"x": np.ones((2, 2)), "y": np.ones((2, 1))})
     size = path.stat().st_size
-    monkeypatch.setattr(npz, "LIMIT", size)
-    assert data.load_npz(path).x.shape == (2, 2)
-    monkeypatch.setattr(npz, "LIMIT", size - 1)
+    assert files.regular_file(path, size) == path
     with refused(f"has {size} bytes; expected at most {size - 1}"):
-        data.load_npz(path)
+        files.regular_file(path, size - 1)
     monkeypatch.setattr(npz, "LIMIT", 2**10 + 32)
     npz.write(tmp_path / "b.npz", {"x": np.ones(4)})
     with refused("expected at most 1056"):
         npz.write(tmp_path / "c.npz", {"x": np.ones(5)})
     monkeypatch.undo()
-    monkeypatch.setattr(tables, "LINE", 6)
+    monkeypatch.setattr(rows, "LINE", 6)
+    monkeypatch.setattr(rows, "BLOCK", 1)
     table = tmp_path / "t.csv"
-    table.write_text("a,b\n1,23\n")
-    assert data.load_csv(table, label="b").x.tolist() == [[1]]
     table.write_text("a,b\n1,234\n")
+    assert data.load_csv(table, label="b", task="regression").y.tolist() == [[234]]
+    table.write_text("a,b\n1,2345\n")
     with refused("line 2: expected less than 6 bytes in a line"):
-        data.load_csv(table, label="b")
+        data.load_csv(table, label="b", task="regression")
+
+
+@given(block=st.integers(1, 12), end=st.sampled_from(["\n", "\r\n", "\r"]), last=st.booleans())
+def test_a_table_is_read_in_blocks_of_any_size(tmp_path_factory, block, end, last):
+    table = tmp_path_factory.mktemp("edges") / "t.csv"
+    lines = ["a,b", "1,2.5", "", "3,4.5", '"5","6.5"']
+    table.write_bytes((end.join(lines) + end * last).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "BLOCK", block)
+        found = data.load_csv(table, label="b")
+    assert (found.x.tolist(), found.y.tolist()) == ([[1], [3], [5]], [[2.5], [4.5], [6.5]])
 
 
 def test_a_member_at_its_limit(tmp_path, monkeypatch):
@@ -320,7 +330,15 @@ def test_a_description_at_its_limit(tmp_path, monkeypatch, module):
         if module is models:
             return refnn.save_model(path, model, state)
         x = np.ones((1, 1))
-        return refnn.fit(model, state, x, x, epochs=0, checkpoint=Checkpoint(path), progress=False)
+        return refnn.fit(
+            model,
+            state,
+            x,
+            x,
+            epochs=0,
+            checkpoint=Checkpoint(path, overwrite=True),
+            progress=False,
+        )
 
     save()
     with np.load(path) as file:

@@ -442,7 +442,7 @@ def test_a_table_of_any_size(tmp_path_factory, rows, columns, classes, seed):
     path = tmp_path_factory.mktemp("sizes") / "t.csv"
     head = ",".join([f"c{i}" for i in range(columns)] + ["label"])
     np.savetxt(path, np.column_stack([x, labels]), "%d", ",", header=head, comments="")
-    found = data.load_csv(path, label="label")
+    found = data.load_csv(path, label="label", task="classification")
     assert (found.x == x).all()
     assert (found.y == data.one_hot(labels, classes)).all()
     assert found.feature_names == tuple(f"c{i}" for i in range(columns))
