@@ -152,9 +152,7 @@ def check_run(
     check_model(model)
     check_state(model, state)
     check_data(model, state.theta, x, y)
-    checks.finite("theta", state.theta)
-    for name, slot in zip(model.optimizer.slot_names, state.slots, strict=True):
-        checks.finite(f"state: slot {name}", slot)
+    check_finite(model, state)
     if validation is None:
         return
     if not (isinstance(validation, (tuple, list)) and len(validation) == 2):
@@ -163,6 +161,13 @@ def check_run(
         check_data(model, state.theta, *validation)
     except (TypeError, ValueError) as error:
         raise type(error)(f"validation: {error}") from None
+
+
+def check_finite(model: AnyModel, state: State) -> None:
+    """Refuse a state that holds NaN or an infinity."""
+    checks.finite("theta", state.theta)
+    for name, slot in zip(model.optimizer.slot_names, state.slots, strict=True):
+        checks.finite(f"state: slot {name}", slot)
 
 
 def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:

@@ -26,4 +26,6 @@ def test_refnn_and_tensorflow_make_the_same_step():
 def test_a_wrong_derivative_is_seen(monkeypatch):
     monkeypatch.setattr(refnn.Tanh, "backward", lambda self, dy, x, y: dy * (1 - y))  # not 1 − y²
     report = resynchronised(model, state, [(x, y)])
-    assert str(report.divergences[0]).startswith("step 1, stage backward, dy1[0, 0]: refnn ")
+    first = report.divergences[0]
+    assert str(first).startswith("step 1, stage layer backward, dy1[1, 1]: refnn ")
+    assert first.wrong == "refnn"

@@ -11,7 +11,8 @@ that no dtype takes part). ``note`` says who made the mistake, with the numbers 
 ("evidence") and of the table of conventions ("card"), or why it is easily made.
 
 Some faults stand in code that both sides share, or in refnn and in tftwin alike. Lockstep cannot
-see them. The test demands that too (``blind``), and another witness must see them.
+see them. The test demands that too (``blind``), and another witness must see them. Where lockstep
+sees them by the definition's bound, the test demands that (``also``).
 """
 
 import inspect
@@ -59,6 +60,8 @@ class Fault:
         See above.
     blind : (check, part) or None
         A check that cannot see it: lockstep, where both sides have it.
+    also : (check, part, stage) or None
+        A second check that must see it, and where.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Fault:
     why: str = ""
     note: str = ""
     blind: tuple[Callable[[Any, str], None], str] | None = None
+    also: tuple[Callable[[Any, str], None], str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,10 @@ def at(target: str, check: Any, part: str, stage: str) -> Any:
     return fault
 
 
-def both_sides(name: str, *plants: Plant, part: str, **rest: Any) -> Fault:
-    """Return a fault that lockstep cannot see."""
+def both_sides(name: str, *plants: Plant, part: str, seen_at: str = "", **rest: Any) -> Fault:
+    """Return a fault that lockstep cannot see, or sees by the definition's bound alone."""
+    if seen_at:
+        return Fault(name, plants, also=(checks.lockstep, part, seen_at), **rest)
     return Fault(name, plants, blind=(checks.lockstep, part), **rest)
 
 

@@ -21,23 +21,26 @@ def compare(case, **options):
 
 
 def agrees(report):
-    """Count a report that must agree; show the first divergences if it does not."""
+    """Count a report that must agree; show what speaks against it if it does not."""
     TALLY.add(report)
-    assert report.agreed, "\n".join(map(str, report.divergences[:5]))
+    against = [*report.divergences[:5], *report.lost_digits[:5], report.stopped]
+    assert report.agreed, "\n".join(map(str, against))
 
 
 def expected_elements(case):
     """What there is to compare, counted from the shapes alone."""
     theta, slots = case.network.size, len(case.optimizer.slot_names)
+    families = 4 if case.dtype == np.float32 else 3  # layer, walk, mirror; float64
     total = 0
-    for x, _ in case.batches:
+    for x, y in case.batches:
         width, outputs = case.network.inputs, 0
         for layer in case.network.layers:
             width = layer.outputs if isinstance(layer, Dense) else width
             outputs += len(x) * width
-        total += 2 * outputs + 3 + 1  # y and dy; data, penalty, total; the rate
-        total += theta + 2 * theta * (slots + 1)  # gradients; slots and update, twice
-        total += 2 * outputs + 1 + theta  # each layer alone: y and dy; the loss; gradients
+        layers = 2 * outputs + 3 + theta  # y and dy; data, penalty, total; gradients
+        total += (1 + families) * layers + 1  # in the whole step too, and there the rate
+        total += 3 * theta * (slots + 1)  # slots and update: the whole step, both rules alone
+        total += 2 * (theta * (slots + 1) + x.size + y.size + 1)  # inputs, the step count
     return total
 
 

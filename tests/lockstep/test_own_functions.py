@@ -81,11 +81,16 @@ def first_stage(report):
     return report.divergences[0].stage
 
 
-def test_a_wrong_derivative_of_your_own_is_seen():
-    report = compare(own_case(WrongDerivative(), HalfSquaresWithTwin()))
-    assert (first_stage(report), report.divergences[0].name) == ("backward", "dy1")
-    report = compare(own_case(SoftsignWithTwin(), WrongGradient()))
-    assert (first_stage(report), report.divergences[0].name) == ("backward", "dy3")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_wrong_derivative_of_your_own_is_seen_and_blamed(dtype):
+    """The difference quotient of refnn's own function is TensorFlow's value."""
+    report = compare(own_case(WrongDerivative(), HalfSquaresWithTwin(), dtype))
+    assert (first_stage(report), report.divergences[0].name) == ("layer backward", "dy1")
+    assert "which is tftwin's value" in report.divergences[0].explanation
+    assert {d.wrong for d in report.divergences} == {"refnn"}
+    report = compare(own_case(SoftsignWithTwin(), WrongGradient(), dtype))
+    assert (first_stage(report), report.divergences[0].name) == ("layer backward", "dy3")
+    assert {d.wrong for d in report.divergences} == {"refnn"}
     names = {d.name for d in report.divergences if d.stage == "backward"}
     assert names == {"dy1", "dy2", "dy3"}
 

@@ -22,14 +22,19 @@ def judged(a, b, bound=0.0):
 def test_special_values(dtype):
     one = np.array([np.nan, np.inf, 0.0, 1.0, np.inf, np.nan, 1.0], dtype)
     other = np.array([np.nan, np.inf, -0.0, 1.0, -np.inf, 1.0, np.nan], dtype)
-    for bound in (0.0, 1e30):  # no finite bound excuses an infinity or a NaN
-        row, divergences = judged(one, other, bound)
-        assert [d.index for d in divergences] == [(4,), (5,), (6,)]
-        assert (row.bit_equal, row.special, row.divergent) == (3, 1, 3)
-        assert row.ulp == np.inf
-    row, divergences = judged(one, other, np.inf)
-    assert [d.index for d in divergences] == [(4,), (5,)]
-    assert (row.within, row.unbounded) == (1, 1)  # 1.0 without a bound, and NaN: counted as such
+    for a, b in ((one, other), (other, one)):  # both sides are treated alike
+        for bound in (0.0, 1e30):  # no finite bound excuses an infinity or a NaN
+            row, (divergence,) = judged(a, b, bound)
+            assert divergence.index in [(4,), (5,), (6,)]
+            assert (divergence.count, row.divergent) == (3, 3)
+            assert (row.bit_equal, row.special) == (3, 1)
+            assert row.ulp == np.inf
+            alone = [bool(judged(a[[i]], b[[i]], bound)[1]) for i in range(7)]
+            assert alone == [False, False, False, False, True, True, True]
+        row, divergences = judged(a, b, np.inf)
+        assert divergences == []  # an infinite bound says nothing, and that is counted
+        assert (row.within, row.unbounded, row.divergent) == (3, 3, 0)
+        assert (row.non_finite, row.bit_equal, row.special) == (5, 3, 1)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -37,10 +42,14 @@ def test_special_values(dtype):
 def test_a_nan_that_moved_is_a_divergence(dtype, seed, place):
     one = np.random.default_rng(seed).standard_normal((3, 4)).astype(dtype)
     one.flat[place] = np.nan
-    _, divergences = judged(one, np.roll(one, 1), 1e30)
-    assert {d.index for d in divergences} == {
+    other = np.roll(one, 1)
+    _, (divergence,) = judged(one, other, 1e30)
+    assert divergence.count == 2
+    assert divergence.index in {
         np.unravel_index(place, (3, 4)), np.unravel_index((place + 1) % 12, (3, 4)),
     }  # fmt: skip
+    for i in (place, (place + 1) % 12):
+        assert len(judged(one.ravel()[[i]], other.ravel()[[i]], 1e30)[1]) == 1
 
 
 @given(seed=seeds, dtype=dtypes, scale=st.sampled_from([1e-30, 1e-7, 1e-4, 1.0, 1e10]))
@@ -52,7 +61,8 @@ def test_a_difference_of_twice_the_bound_is_the_last_that_is_allowed(seed, dtype
     row, divergences = judged(a, b, step / 2)
     assert (divergences, row.within, row.fill, row.ulp) == ([], 5, 1.0, 1.0)
     row, divergences = judged(a, b, np.nextafter(step / 2, 0))
-    assert (len(divergences), row.within, row.divergent) == (5, 0, 5)
+    assert (len(divergences), row.within, row.divergent) == (1, 0, 5)
+    assert divergences[0].count == 5
     assert row.fill > 1
 
 

@@ -15,8 +15,9 @@ HOMES = {
     "bounds_of_step": "bounds",
     "explain": "arbiter",
     "compare": "verdict",
-    "Report": "verdict",
-    "Divergence": "verdict",
+    "Report": "findings",
+    "Divergence": "findings",
+    "LostDigits": "findings",
     "NoBoundError": "roundoff",
     "LedgerWarning": "ledger",
 }

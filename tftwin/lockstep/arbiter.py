@@ -1,197 +1,251 @@
-"""Who is wrong? Both sides once more, at the next higher precision.
+"""Who is wrong?
 
-refnn's own code runs in float64 for a float32 step, and in longdouble for a float64 one;
-TensorFlow has a float64 for a float32 step, and nothing above. A side that is farther from its
-own result at higher precision than its bound has broken its bound: it loses digits. If each is
-faithful to its own formula and they are still apart, the two formulas differ. For a float64 step
-the formulas are compared in float32, where TensorFlow has two precisions too: what differs there
-beyond float32's bound is no lost digit. For a gradient there is a witness that shares no
-derivative with either: the difference quotient of the loss.
+Each number of a step was computed by one layer (or the loss, or the rule) from the numbers beside
+it. The definition of that layer, evaluated from the same numbers in wider arithmetic, is a third
+witness: float64 for a float32 step, longdouble for a float64 one. A side that is farther from it
+than its bound is wrong.
+
+A function of the user's own has no definition. There each side's own function at higher precision
+says whether the side loses digits; where the two functions differ, a derivative is tried by the
+difference quotient of its function. What no witness settles is called undecided.
 """
 
 import math
-from contextlib import suppress
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from refnn.record import Entry, record, state_entries
-from refnn.state import State, Step
-from refnn.training import Model, objective, train_step
+from refnn.layers import Activation
+from refnn.record import Entry
+from refnn.state import State
+from refnn.training import Model
 from refnn.typing import Array
-from tftwin import optimizers, training
 from tftwin.counterparts import twin
-from tftwin.lockstep.bounds import bound_of, bounds_of_rule, bounds_of_step, rule_alone
-from tftwin.lockstep.roundoff import NoBoundError
-from tftwin.lockstep.verdict import RULE, Divergence
+from tftwin.lockstep import alone, definitions
+from tftwin.lockstep.alone import Alone, Given
+from tftwin.lockstep.findings import MIRROR, RULE, Divergence
 
-EXPLAINED = 100
-"""So many divergences of a step are explained; the others follow from the first."""
+EXPLAINED = 12
+"""Divergences of a step and a stage that are explained, each of another tensor; the others follow
+from them."""
 
 
-class _Inputs(NamedTuple):
-    """What a step starts from, and the gradient to which the rule alone is applied."""
+@dataclass(frozen=True)
+class Evidence:
+    """One step, and what each side's numbers give to the parts of the step."""
 
+    model: Model
     state: State
-    x: Array
-    y: Array
     gradient: Array
+    tf_gradient: Array
+    given: Given
+    tf_given: Given
 
-    def cast(self, dtype: Any) -> "_Inputs":
-        """Return them in another dtype."""
-        with np.errstate(all="ignore"):
-            theta, *slots = (a.astype(dtype) for a in (self.state.theta, *self.state.slots))
-            state = State(theta, tuple(slots), self.state.step)
-            return _Inputs(state, *(a.astype(dtype) for a in self[1:]))
+    def wide(self, family: str) -> Any:
+        """Return the dtype of the witness."""
+        narrow = self.state.theta.dtype == np.float32 and family != "float64"
+        return np.float64 if narrow else np.longdouble
+
+    def of(self, family: str) -> Given:
+        """Return what the layers of a family were given."""
+        if family == "mirror":
+            return self.tf_given
+        return self.given.cast(np.float64) if family == "float64" else self.given
+
+    @cached_property
+    def _defined(self) -> dict[str, list[Entry]]:
+        return {}
+
+    def defined(self, family: str) -> list[Entry]:
+        """Return the definitions of a family's numbers, in wide arithmetic."""
+        if family not in self._defined:
+            found = alone.on_definitions(self.model, self.of(family), self.wide(family))
+            self._defined[family] = alone.alone_entries(self.model, found, family)
+        return self._defined[family]
 
 
-def explain(
-    model: Model, state: State, x: Array, y: Array, gradient: Array, divergences: list[Divergence]
-) -> list[Divergence]:
-    """Return a step's divergences with what the higher precision says of each.
+def explain(evidence: Evidence, divergences: list[Divergence]) -> list[Divergence]:
+    """Return a step's divergences with who is wrong, the parts before the whole.
 
     Parameters
     ----------
-    model, state, x, y
-        The step, in refnn's values.
-    gradient : Array, (size,)
-        That to which the rule alone was applied.
+    evidence
+        The step.
     divergences : list of Divergence
-        In the order of computation.
+        One for each tensor.
     """
-    inputs = _Inputs(state, x, y, gradient)
-    tftwin = apart = None
-    if state.theta.dtype == np.float32:
-        wide = inputs.cast(np.float64)
-        tftwin = _on_tftwin(model, wide)
-    else:
-        wide, narrow = inputs.cast(np.longdouble), inputs.cast(np.float32)
-        with suppress(NoBoundError):  # a sum that is too long for float32
-            records = _on_refnn(model, narrow), _on_tftwin(model, narrow), _bounds(model, narrow)
-            apart = {
-                a[:2]: np.abs(np.asarray(a.array, np.float64) - b.array) > 2 * bound_of(c.array)
-                for a, b, c in zip(*records, strict=True)
-            }
-    refnn = _on_refnn(model, wide)
-    ruled = _rule_entries(model, bounds_of_rule(model, state, gradient))
-    roundings = [e._replace(array=bound_of(e.array)) for e in ruled]
+    parts = [d for d in divergences if _is_part(d)]
+    asked: Counter[str] = Counter()
+    explained = []
+    for d in parts:
+        asked[d.stage] += 1
+        explained.append(_explained(evidence, d) if asked[d.stage] <= EXPLAINED else d)
+    first = next((d for d in explained if d.wrong), explained[0] if explained else None)
+    whole = [_consequence(d, first) for d in divergences if not _is_part(d)]
+    return explained + whole
 
-    def quotient(d: Divergence) -> float | None:
-        return difference_quotient(model, wide, d) if d.stage == "gradient" else None
 
-    def bound(d: Divergence) -> float:
-        """How far a side may be from its exact value: of the rule alone, all of its roundings."""
-        own = _find(roundings, d)
-        return d.allowed / 2 if own is None else own
+def _is_part(d: Divergence) -> bool:
+    """Whether it is of a part that was given its inputs, and not of the whole step."""
+    return " " in d.stage and d.stage != "learning rate" or d.stage in ("inputs", "learning rate")
 
-    def apart_in_float32(d: Divergence) -> bool | None:
-        return None if apart is None else bool(np.asarray(apart[d.stage, d.name])[d.index])
 
-    return [
-        d
-        if d.stage.startswith("layer")
-        else replace(
-            d,
-            explanation=_explanation(
-                d, bound(d), _find(refnn, d), _find(tftwin, d), apart_in_float32(d), quotient(d)
-            ),
+def _consequence(d: Divergence, first: Divergence | None) -> Divergence:
+    if first is None:
+        return replace(d, explanation="undecided: every part agrees, given the numbers beside it")
+    return replace(d, wrong=first.wrong, explanation=f"follows from {first.stage}, {first.name}")
+
+
+def _explained(evidence: Evidence, d: Divergence) -> Divergence:
+    """Ask the witnesses about one divergence; a witness that fails says nothing."""
+    with np.errstate(all="ignore"):
+        try:
+            wrong, explanation = _ask(evidence, d)
+        except Exception as error:  # a user's own function may raise anything in wider arithmetic
+            wrong, explanation = "", f"undecided: {type(error).__name__} in wider arithmetic"
+    return replace(d, wrong=wrong, explanation=explanation)
+
+
+def _ask(evidence: Evidence, d: Divergence) -> tuple[str, str]:
+    family = d.stage.split()[0]
+    if d.stage == "inputs":
+        side = d.name.split("'")[0]
+        return side, f"{side} changed it during the step" if "count" not in d.name else (
+            f"{side} counts another number of updates"
         )
-        for d in divergences[:EXPLAINED]
-    ] + divergences[EXPLAINED:]
+    if d.stage in (*RULE, *MIRROR) or d.stage == "learning rate":
+        return _ask_rule(evidence, d)
+    entry = next(e for e in evidence.defined(family) if (e.stage, e.name) == (d.stage, d.name))
+    if family == "walk":
+        return "refnn", "refnn's own layer computes another number from the same inputs"
+    if entry.array is None:
+        return _ask_functions(evidence, d, entry, family)
+    defined = entry.array.value
+    value = np.asarray(defined() if callable(defined) else defined)[d.index]
+    bound = float(np.asarray(entry.array.bound)[d.index])
+    return _compare(d, value, max(bound, d.allowed / 2), "the definition")
 
 
-def _on_refnn(model: Model, inputs: _Inputs) -> list[Entry]:
-    state, x, y, gradient = inputs
-    return _entries(model, train_step(model, state, x, y), rule_alone(model, state, gradient))
+def _compare(d: Divergence, value: Any, bound: float, witness: str) -> tuple[str, str]:
+    """A side is wrong that is farther from the witness than its bound."""
+    apart = {
+        side: abs(type(value)(own) - value)
+        for side, own in (("refnn", d.refnn), ("tftwin", d.tftwin))
+    }
+    wrong = [side for side, distance in apart.items() if not distance <= bound]
+    text = f"{witness} gives {float(value)!r}"
+    if not math.isfinite(float(value)):
+        return "", f"undecided: {text}"
+    if not wrong:
+        return "", f"undecided: {text}, and each side is within its bound of that"
+    distances = " and ".join(f"{side} is off by {float(apart[side]):.3g}" for side in wrong)
+    return "both" if len(wrong) == 2 else wrong[0], f"{text}: {distances}, allowed {bound:.3g}"
 
 
-def _on_tftwin(model: Model, inputs: _Inputs) -> list[Entry]:
-    (state, x, y, gradient), other = inputs, twin(model)
-    ruled = rule_alone(other, state, gradient, optimizers.update)
-    return _entries(model, training.train_step(other, state, x, y), ruled)
+def _ask_rule(evidence: Evidence, d: Divergence) -> tuple[str, str]:
+    """The rule of a built-in optimizer, written again, on the elements of one tensor."""
+    optimizer, state = evidence.model.optimizer, evidence.state
+    rate = definitions.rate(optimizer.learning_rate, state.step)
+    if d.stage == "learning rate":
+        if rate is None:
+            return "", "undecided: the schedule is the user's own"
+        bound = 4 * float(np.finfo(np.float64).eps) * abs(float(rate))
+        return _compare(d, rate, bound, "the schedule's definition")
+    wide = np.longdouble
+    gradient = evidence.tf_gradient if d.stage in MIRROR else evidence.gradient
+    arrays = [a.astype(wide) for a in (state.theta, gradient, *state.slots)]
+    after = None if rate is None else definitions.rule(optimizer, state.step + 1, rate, *arrays)
+    if after is None:
+        return "", "undecided: the optimizer or its schedule is the user's own"
+    slot, _, name = d.name.rpartition(" ")
+    (p,) = (p for p in evidence.model.network.parameters if p.name == name)
+    vector = after[1 + optimizer.slot_names.index(slot)] if slot else after[0]
+    unit = float(np.finfo(state.theta.dtype).eps)
+    value = p.of(vector)[d.index]
+    before = p.of(arrays[0])[d.index]
+    scale = max(abs(float(value)), abs(float(before)), abs(float(value - before)))
+    return _compare(d, value, max(16 * unit * scale, d.allowed / 2), "the rule's definition")
 
 
-def _bounds(model: Model, inputs: _Inputs) -> list[Entry]:
-    state, x, y, gradient = inputs
-    ruled = bounds_of_rule(model, state, gradient, 0.0)
-    return _entries(model, bounds_of_step(model, state, x, y), ruled)
+def _ask_functions(evidence: Evidence, d: Divergence, entry: Entry, family: str) -> tuple[str, str]:
+    """A function of the user's own: each side at higher precision, then the difference quotient."""
+    model, given = evidence.model, evidence.of(family)
+    wide = given.cast(evidence.wide(family))
+    bound = d.allowed / 2
+    refnn = _element(model, alone.on_refnn(model, wide), d, family)
+    tftwin = None
+    if evidence.wide(family) is np.float64:
+        tftwin = _element(model, alone.OnTensorflow(twin(model), "eager")(wide), d, family)
+    off = [
+        side
+        for side, own, high in (("refnn", d.refnn, refnn), ("tftwin", d.tftwin, tftwin))
+        if high is not None and not abs(own - high) <= bound
+    ]
+    one_formula = tftwin is None or abs(refnn - tftwin) <= bound
+    if off and one_formula:
+        return "both" if len(off) == 2 else off[0], (
+            f"at higher precision refnn has {refnn!r}"
+            + ("" if tftwin is None else f" and tftwin {tftwin!r}")
+            + f": {' and '.join(off)} lost digits"
+        )
+    quotient = _quotient(model, given, d, entry)
+    if quotient is None:
+        return "", "undecided: the two formulas differ, and nothing else knows this function"
+    value, error = quotient
+    text = f"the difference quotient of refnn's own function is {float(value)!r}"
+    sides = {"refnn": abs(d.refnn - value), "tftwin": abs(d.tftwin - value)}
+    far, near = sorted(sides, key=sides.__getitem__, reverse=True)
+    if sides[far] > 10 * max(float(sides[near]), bound, error):
+        return far, f"{text}, which is {near}'s value"
+    return "", f"undecided: {text}"
 
 
-def _entries(model: Model, step: Step, ruled: State) -> list[Entry]:
-    names = model.optimizer.slot_names
-    return record(model.network, names, step) + _rule_entries(model, ruled)
+def _element(model: Model, found: Alone, d: Divergence, family: str) -> float:
+    entries = alone.alone_entries(model, found, family)
+    (entry,) = (e for e in entries if (e.stage, e.name) == (d.stage, d.name))
+    return float(np.asarray(entry.array)[d.index])
 
 
-def _rule_entries(model: Model, ruled: State) -> list[Entry]:
-    return state_entries(model.network, model.optimizer.slot_names, ruled, *RULE)
+def _quotient(model: Model, given: Given, d: Divergence, entry: Entry) -> tuple[Any, float] | None:
+    """Return the difference quotient of an own function or loss, and its own error.
 
-
-def _find(entries: list[Entry] | None, d: Divergence) -> float | None:
-    """Return the element of a record that a divergence speaks of."""
-    if entries is None:
+    The derivative by one input in longdouble: of the row's Σ dy · f(x), or of the loss.
+    """
+    if not d.stage.endswith("backward") or entry.layer is None:
         return None
-    for e in entries:
-        if (e.stage, e.name) == (d.stage, d.name):
-            return float(np.asarray(e.array)[d.index])
-    return None
+    wide, (row, column) = given.cast(np.longdouble), d.index
+    if entry.layer == len(model.network.layers):
+        at, y = wide.outputs[-1], wide.y_true
 
-
-def difference_quotient(model: Model, inputs: _Inputs, d: Divergence) -> float:
-    """Return (L(θ + h) − L(θ − h)) / 2h in longdouble, in the direction of one parameter.
-
-    Its error is of the order of h² and of ε/h: h is the cube root of longdouble's ε.
-    """
-    network = model.network
-    (place,) = (
-        np.arange(network.size)[p.place].reshape(p.shape)[d.index]
-        for p in network.parameters
-        if f"d{p.name}" == d.name
-    )
-    state, x, y, _ = inputs.cast(np.longdouble)
-    theta = state.theta
-    h = np.cbrt(np.finfo(np.longdouble).eps) * max(np.longdouble(1), abs(theta[place]))
-
-    def value(shift: Any) -> Any:
-        moved = theta.copy()
-        moved[place] += shift
-        return objective(model, moved, x, y)
-
-    return float((value(h) - value(-h)) / (2 * h))
-
-
-def _explanation(
-    d: Divergence,
-    bound: float,
-    refnn: float | None,
-    tftwin: float | None,
-    apart_in_float32: bool | None,
-    quotient: float | None,
-) -> str:
-    text = f"at higher precision refnn has {refnn!r}"
-    broken = []
-    if refnn is None or not abs(d.refnn - refnn) <= bound:
-        broken.append("refnn")
-    if tftwin is not None:
-        text += f" and tftwin {tftwin!r}"
-        one_formula = refnn is not None and abs(refnn - tftwin) <= d.allowed
-        if not (abs(d.tftwin - tftwin) <= bound or (math.isfinite(tftwin) and not one_formula)):
-            broken.append("tftwin")  # the bound is that of refnn's formula
-    if broken:
-        text += f": {' and '.join(broken)} broke {'its' if len(broken) == 1 else 'their'} own bound"
-    elif apart_in_float32:
-        text += ", to which it is faithful; in float32 too they are apart: the two formulas differ"
-    elif apart_in_float32 is not None:
-        text += (
-            ", to which it is faithful, and float32 shows no difference: the two formulas differ "
-            "by less than float32 shows, or tftwin loses digits"
-        )
+        def value(x: Array) -> Any:
+            return model.loss.value(y, x)
     else:
-        text += ": each is faithful to its own formula, and the two formulas differ"
-    if quotient is not None:
-        near, far = sorted((abs(d.refnn - quotient), abs(d.tftwin - quotient)))
-        right = "refnn" if abs(d.refnn - quotient) == near else "tftwin"
-        text += f"; the difference quotient of the loss is {quotient!r}"
-        if far > 10 * near:
-            text += f", which is {right}'s value"
-    return text
+        layer, dy = model.network.layers[entry.layer], wide.output_gradients[entry.layer]
+        if not isinstance(layer, Activation):
+            return None
+        at, f = wide.outputs[entry.layer], layer.function
+
+        def value(x: Array) -> Any:
+            return (dy[row] * f.forward(x)[row]).sum()
+
+    return _derivative(value, at, (row, column))
+
+
+def _derivative(
+    value: Callable[[Array], Any], at: Array, index: tuple[int, int]
+) -> tuple[Any, float]:
+    """Return a central difference, and how far one of half its step is from it."""
+
+    def slope(h: Any) -> Any:
+        ahead, behind = at.copy(), at.copy()
+        ahead[index] += h
+        behind[index] -= h
+        return (value(ahead) - value(behind)) / (ahead[index] - behind[index])
+
+    h = np.cbrt(np.finfo(np.longdouble).eps) * max(np.longdouble(1), abs(at[index]))
+    one, other = slope(h), slope(h / 2)
+    return other, 8 * float(abs(one - other)) + float(np.finfo(np.float64).eps * abs(other))

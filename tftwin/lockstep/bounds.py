@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from refnn.activations import Function, Sigmoid, Softmax
-from refnn.layers import Activation
+from refnn.layers import Activation, Dense, Layer
 from refnn.network import Network
 from refnn.optimizers import update
 from refnn.schedules import rate_at
@@ -13,7 +15,7 @@ from refnn.state import State, Step
 from refnn.training import Model, train_step
 from refnn.typing import Array
 from tftwin.lockstep import ledger
-from tftwin.lockstep.roundoff import Rounded, exact, largest, ulp
+from tftwin.lockstep.roundoff import Rounded, exact, gamma, largest, ulp
 
 KERNELS: dict[type, Callable[[str], float]] = {
     Sigmoid: lambda dtype: ledger.worst("sigmoid", dtype),
@@ -31,7 +33,8 @@ class KernelOf:
     """An activation whose TensorFlow kernel is no composition of refnn's operations.
 
     The value and the derivative are the activation's own; the bound is widened by the worst
-    error of the kernel, in ulp.
+    error of the kernel, in ulp, and never more than 1 (and some roundings), the width of the range
+    of sigmoid and softmax.
     """
 
     function: Function
@@ -39,10 +42,27 @@ class KernelOf:
 
     def forward(self, x: Any) -> Any:
         y = self.function.forward(x)
-        return Rounded(y.value, y.bound + self.ulps * ulp(largest(y), y.unit), y.unit)
+        bound = y.bound + self.ulps * ulp(largest(y), y.unit)
+        bound = np.where(np.isfinite(y.value), np.fmin(bound, 1 + 8 * y.unit), np.inf)
+        return Rounded(y.value, bound, y.unit)
 
     def backward(self, dy: Any, x: Any, y: Any) -> Any:
         return self.function.backward(dy, x, y)
+
+
+@dataclass(frozen=True)
+class AnyOrder(Dense):
+    """A Dense layer of which b may be the first summand: γ_k |b| more than its operations say.
+
+    XLA begins a product of one row with the bias.
+    """
+
+    def forward(self, theta: Any, x: Any) -> Any:
+        y = super().forward(theta, x)
+        if not self.use_bias:
+            return y
+        bound = y.bound + gamma(self.inputs, y.unit) * largest(self.bias(theta))
+        return Rounded(y.value, bound, y.unit)
 
 
 def with_kernel(function: Function, dtype: str) -> Function:
@@ -52,9 +72,11 @@ def with_kernel(function: Function, dtype: str) -> Function:
 
 
 def with_kernels(model: Model, dtype: str) -> Model:
-    """Return the model with every activation so widened."""
-    layers = [
-        Activation(with_kernel(layer.function, dtype)) if isinstance(layer, Activation) else layer
+    """Return the model with every layer so widened."""
+    layers: list[Layer] = [
+        Activation(with_kernel(layer.function, dtype))
+        if isinstance(layer, Activation)
+        else AnyOrder(layer.inputs, layer.outputs, layer.use_bias)
         for layer in model.network.layers
     ]
     return replace(model, network=Network(layers))

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnn.typing import Array
+from tftwin.lockstep.findings import Report, Row
 from tftwin.lockstep.roundoff import exact, plain
-from tftwin.lockstep.verdict import Report, Row, judge
+from tftwin.lockstep.verdict import judge
 
 
 class Compared(NamedTuple):
@@ -51,5 +52,6 @@ def compare_functions(
         raise ValueError("bounded computes another value than refnn; expected the same function")
     row = Row("function", "value")
     divergences = judge(row, 1, one, other, rounded.bound)
-    report = Report(0, [row], divergences, middle - began, end - middle)
+    report = Report(rows=[row], divergences=divergences)
+    report.seconds_refnn, report.seconds_tftwin = middle - began, end - middle
     return Compared(one, other, report)

@@ -11,7 +11,7 @@ import numpy as np
 from refnn.datasets import npz
 from refnn.record import Entry
 from refnn.typing import Array
-from tftwin.lockstep.verdict import STAGES
+from tftwin.lockstep.findings import STAGES
 
 TABLE = 2**21
 """Bytes of a file's table of contents: some 30,000 arrays."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tftwin.lockstep.verdict import STAGES, Report, Row
+from tftwin.lockstep.findings import STAGES, Report, Row
 
 COLUMNS = (
     "stage",
@@ -62,12 +62,29 @@ def verdict(report: Report) -> str:
         f"{report.bit_equal / max(report.elements, 1):.1%} bit-equal, largest difference "
         f"{report.fill:.2f} of its bound"
     )
+    if report.usual:
+        counted += f" and {report.usual:.2f} of the usual distance"
+    if report.vacuous >= 0.0005:
+        counted += (
+            f"; the bounds of the whole step say nothing about {report.vacuous:.1%} of its "
+            "numbers, there the layers alone decide"
+        )
     if report.unbounded:
-        counted += f"; {report.unbounded:,} have an infinite bound, which says nothing of them"
+        counted += f"; {report.unbounded:,} differ under an infinite bound"
+    if report.subnormal:
+        counted += f"; {report.subnormal:,} are subnormal"
+    if report.left_out:
+        counted += f"; left out: {report.left_out}"
     if report.agreed:
         return f"agreed: {counted}"
-    first = str(report.divergences[0]) if report.divergences else "nothing was compared"
-    return f"DIVERGED: {len(report.divergences)} of {counted}; first: {first}"
+    if report.stopped:
+        return f"STOPPED: {report.stopped}; the run ended there; {counted}"
+    if report.divergences:
+        first = report.divergences[0]
+        return f"DIVERGED: {len(report.divergences)} tensors of {counted}; first: {first}"
+    if report.lost_digits:
+        return f"LOSES DIGITS: {report.lost_digits[0]}; {counted}"
+    return "DIVERGED: nothing was compared"
 
 
 def text(report: Report) -> str:
@@ -127,6 +144,12 @@ def to_json(report: Report) -> dict[str, Any]:
         "seconds_refnn": report.seconds_refnn,
         "seconds_tftwin": report.seconds_tftwin,
         "rows": rows,
+        "usual": _finite(report.usual),
+        "vacuous": report.vacuous,
+        "subnormal": report.subnormal,
+        "stopped": report.stopped,
+        "left_out": report.left_out,
+        "lost_digits": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.lost_digits],
         "divergences": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.divergences],
     }
 
@@ -148,6 +171,6 @@ def html(report: Report, title: str = "refnn against TensorFlow") -> str:
         agreed=report.agreed,
         columns=COLUMNS,
         rows=[(cells(row), row.divergent > 0) for row in ordered(report.rows)],
-        divergences=[str(d) for d in report.divergences[:100]],
+        divergences=[str(d) for d in [*report.divergences, *report.lost_digits][:100]],
     )
     return page

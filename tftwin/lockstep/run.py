@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from refnn import checks, guards
+from refnn.layers import Activation
 from refnn.record import Entry, record, state_entries
 from refnn.runs.memory import keep_freed_memory
 from refnn.state import State, Step
@@ -14,10 +15,19 @@ from refnn.training import Model, train_step
 from refnn.typing import Array
 from tftwin.counterparts import twin
 from tftwin.lockstep import alone, ledger
-from tftwin.lockstep.arbiter import explain
+from tftwin.lockstep.arbiter import Evidence, explain
 from tftwin.lockstep.bounds import bound_of, bounds_of_rule, bounds_of_step, rule_alone
-from tftwin.lockstep.verdict import RULE, Report, Row, judge_records
+from tftwin.lockstep.digits import lost_digits
+from tftwin.lockstep.findings import (
+    MIRROR,
+    RULE,
+    Report,
+    Row,
+)
+from tftwin.lockstep.roundoff import usual
+from tftwin.lockstep.verdict import judge_records, same_bits
 from tftwin.optimizers import update as tf_update
+from tftwin.tensorflow import tf
 from tftwin.trainer import Mode, Trainer
 
 
@@ -33,11 +43,14 @@ def resynchronised(
 ) -> Report:
     """Run both from the same state at every step: each step's own fault, nothing accumulates.
 
-    Besides the whole step, its parts are compared alone: the optimizer's rule, given refnn's
-    gradient, which has no sums and no functions and so must give the same bits (but for numbers
-    that TensorFlow flushes to zero); and every layer and the loss, given refnn's outputs and
-    output gradients. The bounds of the whole step grow from layer to layer and say little of a
-    deep network; those of a layer alone do not.
+    A step is compared in seven ways (``verdict.STAGES`` has their names, tftwin's README their
+    reasons): the whole step; the optimizer's rule alone; each number of refnn's step against
+    TensorFlow's layer, given the numbers beside it ("layer"), and against refnn's own layer
+    ("walk"); each number of TensorFlow's step against refnn's layer ("mirror"); for a float32
+    step the layers of both once more in float64 ("float64"); and what surrounds the step
+    ("inputs"): inputs byte-equal before and after, the step count.
+
+    The run stops after a step in which a side leaves the finite numbers.
 
     Parameters
     ----------
@@ -59,7 +72,7 @@ def resynchronised(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or has no twin, or nothing was compared.
+        If an argument does not fit, or has no twin, is not finite, or nothing was compared.
     NoBoundError
         If a function of the user's own uses an operation that has no derived bound.
     """
@@ -67,22 +80,38 @@ def resynchronised(
     keep_freed_memory()
     guards.check_model(model)
     guards.check_state(model, state)
+    guards.check_finite(model, state)
     every = checks.count("every", every)
     lockstep = _Lockstep(model, state, mode, observe)
+    report = lockstep.report
     for number, (x, y) in enumerate(batches):
         with np.errstate(all="ignore"):
             guards.check_data(model, state.theta, x, y)
-            step = (
-                train_step(model, state, x, y) if number % every else lockstep.compare(state, x, y)
-            )
+            if number % every:
+                step = train_step(model, state, x, y)
+                report.stopped = left_the_finite("refnn", model, step)
+            else:
+                step = lockstep.compare(state, x, y)
         state = step.state
         if callback is not None:
             callback(number + 1)
-    report = lockstep.report
+        if report.stopped:
+            break
     if not report.steps:
         raise ValueError("batches is empty: nothing was compared")
     report.rows, report.state = list(lockstep.rows.values()), state
     return report
+
+
+def left_the_finite(side: str, model: Model, step: Step) -> str:
+    """Return what in a step is not finite, or ""."""
+    for entry in record(model.network, model.optimizer.slot_names, step):
+        bad = ~np.isfinite(entry.array)
+        if bad.any():
+            where = [int(i) for i in np.argwhere(bad)[0]]
+            value = np.asarray(entry.array)[tuple(where)]
+            return f"step {step.state.step}: {side}'s {entry.name}{where or ''} is {value}"
+    return ""
 
 
 class _Lockstep:
@@ -96,53 +125,165 @@ class _Lockstep:
         observe: Callable[[list[Entry], list[Entry]], None] | None,
     ) -> None:
         self.model, self.twin, self.observe = model, twin(model), observe
-        self.trainer = Trainer(self.twin, state, mode)
-        self.layers = alone.OnTensorflow(self.twin, "eager" if mode == "eager" else "function")
+        self.mode, self.trainer = mode, Trainer(self.twin, state, mode)
+        self.layers = alone.OnTensorflow(self.twin, mode)
         self.report = Report()
         self.rows: dict[tuple[str, str], Row] = {}
+        self.in_float64 = state.theta.dtype == np.float32
 
     def compare(self, state: State, x: Array, y: Array) -> Step:
         """Make one step on both sides, judge all of it, and return refnn's."""
         model = self.model
+        (mine, my_x, my_y), (theirs, their_x, their_y) = _copies(state, x, y), _copies(state, x, y)
         start = time.perf_counter()
-        one = train_step(model, state, x, y)
+        one = train_step(model, mine, my_x, my_y)
         self.report.seconds_refnn += time.perf_counter() - start
-        self.trainer.load(state)
+        self.trainer.load(theirs)
         start = time.perf_counter()
-        other = self.trainer.step(x, y)
+        other = self.trainer.step(their_x, their_y)
         self.report.seconds_tftwin += time.perf_counter() - start
-
-        gradient = np.concatenate(one.gradients, axis=None)
-        given = rule_alone(self.twin, state, gradient, tf_update)
-        refnn = self._entries(one, one.state, alone.on_refnn(model, state.theta, one, y))
-        tftwin = self._entries(other, given, self.layers(state.theta, one, y))
-        bounds = self._entries(
-            bounds_of_step(model, state, x, y),
-            bounds_of_rule(model, state, gradient, 0.0),
-            alone.bounds_of_layers(model, state.theta, one, y),
-        )
-        refnn = [
-            e._replace(array=np.asarray(e.array, _dtype(e, state)), bound=bound_of(b.array))
-            for e, b in zip(refnn, bounds, strict=True)
-        ]
         self.report.steps += 1
+
+        evidence = Evidence(
+            model,
+            state,
+            np.concatenate(one.gradients, axis=None),
+            np.concatenate(other.gradients, axis=None),
+            alone.given_by(one, state.theta, y),
+            alone.given_by(other, state.theta, y),
+        )
+        refnn, tftwin = self._whole(one, other, state, x, y)
+        for pair in (self._rule(evidence, one, other), *self._layers(evidence, one, other)):
+            refnn, tftwin = refnn + pair[0], tftwin + pair[1]
+        for side, (own_state, own_x, own_y), step in (
+            ("refnn", (mine, my_x, my_y), one),
+            ("tftwin", (theirs, their_x, their_y), other),
+        ):
+            refnn += _inputs(side, state, x, y, state.step + 1)
+            tftwin += _inputs(side, own_state, own_x, own_y, step.state.step)
+
         divergences = judge_records(self.rows, state.step + 1, refnn, tftwin)
-        if divergences:
-            divergences = explain(model, state, x, y, gradient, divergences)
-        self.report.divergences += divergences
+        self.report.divergences += explain(evidence, divergences)
+        self.report.stopped = left_the_finite("refnn", model, one) or left_the_finite(
+            "tftwin", model, other
+        )
         if self.observe is not None:
             self.observe(refnn, tftwin)
         return one
 
-    def _entries(self, step: Step, ruled: State, layers: alone.Alone) -> list[Entry]:
+    def _whole(
+        self, one: Step, other: Step, state: State, x: Array, y: Array
+    ) -> tuple[list[Entry], list[Entry]]:
         network, names = self.model.network, self.model.optimizer.slot_names
-        return [
-            *record(network, names, step),
-            *state_entries(network, names, ruled, *RULE),
-            *alone.alone_entries(self.model, layers),
+        bounds = bounds_of_step(self.model, state, x, y)
+        sides = [record(network, names, step) for step in (one, other, bounds)]
+        if self.report.steps == 1:
+            with usual():
+                distances = bounds_of_step(self.model, state, x, y)
+            sides.append(record(network, names, distances))
+            self.report.usual = usual_distance(sides[0], sides[1], sides[3])
+        return _bounded(sides[0], sides[2], state.theta.dtype), sides[1]
+
+    def _rule(self, evidence: Evidence, one: Step, other: Step) -> tuple[list[Entry], list[Entry]]:
+        """The rule alone on refnn's gradient, without rounding; TensorFlow's own, with it."""
+        model, state = self.model, evidence.state
+        pairs = (
+            (one.state, rule_alone(self.twin, state, evidence.gradient, tf_update), RULE, 0.0),
+            (rule_alone(model, state, evidence.tf_gradient), other.state, MIRROR, None),
+        )
+        refnn: list[Entry] = []
+        tftwin: list[Entry] = []
+        for ours, theirs, stages, unit in pairs:
+            entries = [self._state_entries(side, stages) for side in (ours, theirs)]
+            if not _all_same(*entries):
+                gradient = evidence.tf_gradient if unit is None else evidence.gradient
+                bounds = bounds_of_rule(model, state, gradient, unit)
+                entries[0] = _bounded(entries[0], self._state_entries(bounds, stages))
+            refnn, tftwin = refnn + entries[0], tftwin + entries[1]
+        return refnn, tftwin
+
+    def _state_entries(self, state: State, stages: tuple[str, str]) -> list[Entry]:
+        names = self.model.optimizer.slot_names
+        return state_entries(self.model.network, names, state, *stages)
+
+    def _layers(
+        self, evidence: Evidence, one: Step, other: Step
+    ) -> list[tuple[list[Entry], list[Entry]]]:
+        """Each number of both steps against the layers of the other side, and of its own."""
+        model, given, tf_given = self.model, evidence.given, evidence.tf_given
+        step = alone.of_step(one)
+        families = [
+            ("layer", step, self.layers(given), given),
+            ("walk", step, alone.on_refnn(model, given), None),
+            ("mirror", alone.on_refnn(model, tf_given), alone.of_step(other), tf_given),
         ]
+        if self.in_float64:
+            wide = given.cast(np.float64)
+            try:
+                both = alone.on_refnn(model, wide), self.layers(wide)
+                families.append(("float64", *both, wide))
+            except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+                if not _has_own_functions(model):
+                    raise
+                self.in_float64 = False
+                self.report.left_out = f"the layers in float64: {type(error).__name__}"
+        return [self._family(*family, one.state.step) for family in families]
+
+    def _family(
+        self, family: str, ours: Any, theirs: Any, given: Any, step: int
+    ) -> tuple[list[Entry], list[Entry]]:
+        model, dtype = self.model, ours.outputs[0].dtype
+        refnn, tftwin = (alone.alone_entries(model, side, family) for side in (ours, theirs))
+        if given is None or _all_same(refnn, tftwin):
+            return _bounded(refnn, None, dtype), _bounded(tftwin, None, dtype)
+        fused = 2 if self.mode == "xla" and family == "mirror" else 0
+        bounds = alone.alone_entries(model, alone.bounds_of_layers(model, given, fused), family)
+        if family != "mirror":
+            defined = alone.alone_entries(model, alone.on_definitions(model, given), family)
+            self.report.lost_digits += lost_digits(step, bounds, defined)
+        return _bounded(refnn, bounds, dtype), tftwin
 
 
-def _dtype(entry: Entry, state: State) -> Any:
-    """Return an entry's dtype; a penalty of 0, which is a Python float, has that of θ."""
-    return getattr(entry.array, "dtype", state.theta.dtype)
+def usual_distance(refnn: list[Entry], tftwin: list[Entry], distances: list[Entry]) -> float:
+    """Return the largest difference over twice the usual error of one side."""
+    largest = 0.0
+    for one, other, distance in zip(refnn, tftwin, distances, strict=True):
+        apart = np.abs(np.asarray(one.array, np.float64) - other.array)
+        share = np.where(apart == 0, 0, apart / (2 * np.asarray(bound_of(distance.array))))
+        largest = max(largest, float(np.max(np.nan_to_num(share, posinf=0), initial=0.0)))
+    return largest
+
+
+def _has_own_functions(model: Model) -> bool:
+    """Whether something in the model is the user's own, and may know one dtype only."""
+    parts: list[Any] = [model.loss, model.optimizer, model.regularizer, *model.network.layers]
+    parts += [layer.function for layer in model.network.layers if isinstance(layer, Activation)]
+    return any(not type(p).__module__.startswith("refnn.") for p in parts if p is not None)
+
+
+def _copies(state: State, x: Array, y: Array) -> tuple[State, Array, Array]:
+    slots = tuple(slot.copy() for slot in state.slots)
+    return State(state.theta.copy(), slots, state.step), x.copy(), y.copy()
+
+
+def _inputs(side: str, state: State, x: Array, y: Array, step: int) -> list[Entry]:
+    """Return what surrounds a step: its inputs after it, and the number of updates done."""
+    slots = [(f"slot {i}", slot) for i, slot in enumerate(state.slots)]
+    arrays = [("theta", state.theta), *slots, ("x", x), ("y", y)]
+    entries = [Entry("inputs", f"{side}'s {name}", array) for name, array in arrays]
+    return [*entries, Entry("inputs", f"{side}'s step count", np.asarray(step, np.float64))]
+
+
+def _bounded(entries: list[Entry], bounds: list[Entry] | None, dtype: Any = None) -> list[Entry]:
+    """Return entries with their bounds; a Python number (a penalty of 0) becomes an array."""
+    return [
+        e._replace(
+            array=np.asarray(e.array, getattr(e.array, "dtype", dtype)),
+            bound=None if bounds is None else bound_of(bounds[i].array),
+        )
+        for i, e in enumerate(entries)
+    ]
+
+
+def _all_same(one: list[Entry], other: list[Entry]) -> bool:
+    return all(same_bits(a.array, b.array) for a, b in zip(one, other, strict=True))

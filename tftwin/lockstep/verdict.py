@@ -1,182 +1,14 @@
 """The verdict on every element: bit-equal, within its bound, special, or divergent."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from refnn import record
 from refnn.record import Entry
-from refnn.state import State
 from refnn.typing import Array
-
-RULE = ("rule slots", "rule update")
-"""The optimizer's rule alone, given refnn's gradient."""
-LAYER = ("layer forward", "layer loss", "layer backward", "layer gradient")
-"""Every layer and the loss alone, given refnn's outputs and output gradients."""
-STAGES = (*record.STAGES, *RULE, *LAYER)
-"""In the order of computation."""
-
-FILL_EDGES = np.concatenate([[0.0], np.logspace(-6, 0, 61), [np.inf]])
-"""Edges of the fill histogram: ten bins a decade from 1e-6 to 1, one below and one above."""
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """One element that is outside its bound, and what the higher precision says of it."""
-
-    step: int
-    stage: str
-    name: str
-    index: tuple[int, ...]
-    refnn: float
-    tftwin: float
-    allowed: float
-    explanation: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.name}{list(self.index)}" if self.index else self.name
-        return (
-            f"step {self.step}, stage {self.stage}, {place}: refnn {self.refnn!r}, "
-            f"tftwin {self.tftwin!r}, apart by {abs(self.refnn - self.tftwin):.3g}, allowed "
-            f"{self.allowed:.3g}" + (f"; {self.explanation}" if self.explanation else "")
-        )
-
-
-@dataclass
-class Row:
-    """All that was compared of one tensor, over all steps.
-
-    Attributes
-    ----------
-    elements : int
-        Numbers compared; each is one of the next four.
-    bit_equal : int
-        The same bits, or NaN on both sides.
-    within : int
-        Apart by at most the bound.
-    special : int
-        +0 on one side and −0 on the other.
-    divergent : int
-        Anything else.
-    unbounded : int
-        Numbers within an infinite bound, which says nothing about them.
-    ulp : float
-        Largest distance in units in the last place; where and between which values:
-        ``ulp_step``, ``ulp_index``, ``ulp_values``.
-    fill : float
-        Largest difference over bound.
-    fills : Array
-        Histogram of difference over bound, over ``FILL_EDGES``.
-    """
-
-    stage: str
-    name: str
-    elements: int = 0
-    bit_equal: int = 0
-    within: int = 0
-    special: int = 0
-    divergent: int = 0
-    unbounded: int = 0
-    ulp: float = 0.0
-    ulp_step: int = 0
-    ulp_index: tuple[int, ...] = ()
-    ulp_values: tuple[float, float] = (0.0, 0.0)
-    fill: float = 0.0
-    fills: Array = field(default_factory=lambda: np.zeros(len(FILL_EDGES) - 1, np.int64))
-
-    def add(self, other: "Row") -> None:
-        """Count another row's numbers too."""
-        self.elements += other.elements
-        self.bit_equal += other.bit_equal
-        self.within += other.within
-        self.special += other.special
-        self.divergent += other.divergent
-        self.unbounded += other.unbounded
-        self.fill = max(self.fill, other.fill)
-        self.fills = self.fills + other.fills
-        if other.ulp > self.ulp:
-            self.ulp, self.ulp_step = other.ulp, other.ulp_step
-            self.ulp_index, self.ulp_values = other.ulp_index, other.ulp_values
-
-    @property
-    def median_fill(self) -> float:
-        """Upper edge of the histogram's bin in which half of the elements are reached."""
-        total = np.cumsum(self.fills)
-        if total[-1] == 0:
-            return 0.0
-        return float(FILL_EDGES[int(np.searchsorted(total, total[-1] / 2)) + 1])
-
-
-@dataclass
-class Report:
-    """What a lockstep run found.
-
-    Attributes
-    ----------
-    steps : int
-        Steps compared.
-    rows : list of Row
-        One for each tensor, in the order of computation.
-    divergences : list of Divergence
-        Every element outside its bound, in the order of computation.
-    seconds_refnn, seconds_tftwin : float
-        Time spent in the steps of each side.
-    state : State
-        refnn's, after the last step.
-    """
-
-    steps: int = 0
-    rows: list[Row] = field(default_factory=list)
-    divergences: list[Divergence] = field(default_factory=list)
-    seconds_refnn: float = 0.0
-    seconds_tftwin: float = 0.0
-    state: State | None = None
-
-    @classmethod
-    def join(cls, reports: Iterable["Report"]) -> "Report":
-        """Return one report on all of them; rows of one stage and name become one row."""
-        joined, rows = cls(), dict[tuple[str, str], Row]()
-        for report in reports:
-            joined.steps += report.steps
-            joined.divergences += report.divergences
-            joined.seconds_refnn += report.seconds_refnn
-            joined.seconds_tftwin += report.seconds_tftwin
-            for row in report.rows:
-                rows.setdefault((row.stage, row.name), Row(row.stage, row.name)).add(row)
-        joined.rows = list(rows.values())
-        return joined
-
-    @property
-    def agreed(self) -> bool:
-        """Whether something was compared and no element is outside its bound."""
-        return self.elements > 0 and not self.divergences
-
-    @property
-    def elements(self) -> int:
-        """Numbers compared."""
-        return sum(row.elements for row in self.rows)
-
-    @property
-    def bit_equal(self) -> int:
-        """Numbers that have the same bits on both sides."""
-        return sum(row.bit_equal for row in self.rows)
-
-    @property
-    def unbounded(self) -> int:
-        """Numbers that differ under an infinite bound, which says nothing of them."""
-        return sum(row.unbounded for row in self.rows)
-
-    @property
-    def ulp(self) -> float:
-        """Largest distance in units in the last place."""
-        return max((row.ulp for row in self.rows), default=0.0)
-
-    @property
-    def fill(self) -> float:
-        """Largest difference over bound."""
-        return max((row.fill for row in self.rows), default=0.0)
+from tftwin.lockstep.findings import FILL_EDGES, Divergence, Report, Row
 
 
 def ulp_distance(a: Array, b: Array) -> Array:
@@ -203,8 +35,17 @@ def bits(a: Array) -> Array:
     return np.ascontiguousarray(a).view(np.dtype(f"int{8 * a.dtype.itemsize}"))
 
 
+def same_bits(one: Any, other: Any) -> bool:
+    """Whether two arrays have one shape, one dtype and the same bits."""
+    a, b = np.asarray(one), np.asarray(other)
+    return a.shape == b.shape and a.dtype == b.dtype and bool((bits(a) == bits(b)).all())
+
+
 def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Divergence]:
-    """Add one tensor of one step to its row, and return its divergences.
+    """Add one tensor of one step to its row; return its worst divergence, if there is one.
+
+    Numbers that are not finite are treated alike on both sides: two NaNs are equal, an infinity
+    equals itself, and anything else differs, unless the bound is infinite.
 
     Parameters
     ----------
@@ -228,43 +69,70 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Dive
             f"{row.stage} {row.name}: refnn has {a.shape} {a.dtype}, tftwin {b.shape} {b.dtype}; "
             "expected one shape and one dtype"
         )
-    allowed = 2 * np.broadcast_to(np.asarray(bound, np.float64), a.shape)
-    with np.errstate(all="ignore"):
-        apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
-        same = (bits(a) == bits(b)) | (np.isnan(a) & np.isnan(b))
-        special = ~same & (a == 0) & (b == 0)
-        finite = np.isfinite(a) & np.isfinite(b)
-        unbounded = ~same & ~special & np.isfinite(a) & np.isinf(allowed)
-        within = unbounded | (~same & ~special & finite & (apart <= allowed))
-        divergent = ~(same | special | within)
-        fill = np.where(apart == 0, 0.0, apart / allowed)[finite & np.isfinite(allowed)]
-    distance = ulp_distance(a, b)
-
+    allowed = 2 * np.asarray(bound, np.float64)
     row.elements += a.size
-    row.bit_equal += int(same.sum())
+    with np.errstate(all="ignore"):
+        if row.stage in record.STAGES:
+            _count_what_says_little(row, a, b, allowed)
+        differ = bits(a) != bits(b)
+        count = int(np.count_nonzero(differ))
+        row.bit_equal += a.size - count
+        row.fills[0] += a.size - count
+        if not count:
+            return []
+        places = np.flatnonzero(differ)
+        one, other = a.reshape(-1)[places], b.reshape(-1)[places]
+        allowed = np.broadcast_to(allowed, a.shape).reshape(-1)[places]
+        apart = np.abs(one.astype(np.float64) - other.astype(np.float64))
+        both_nan = np.isnan(one) & np.isnan(other)
+        special = (one == 0) & (other == 0)
+        finite = np.isfinite(apart)
+        unbounded = ~both_nan & ~special & np.isinf(allowed)
+        within = unbounded | (~special & finite & (apart <= allowed))
+        divergent = ~(both_nan | special | within)
+        fill = np.where(apart == 0, 0.0, apart / allowed)
+    counted = fill[finite & np.isfinite(allowed)]
+    row.bit_equal += int(both_nan.sum())
     row.special += int(special.sum())
     row.within += int(within.sum())
     row.divergent += int(divergent.sum())
     row.unbounded += int(unbounded.sum())
-    row.fills += np.histogram(fill, FILL_EDGES)[0]
-    row.fill = max(row.fill, float(fill.max(initial=0.0)))
-    if a.size and distance.max() > row.ulp:
-        index = np.unravel_index(int(distance.argmax()), a.shape)
-        row.ulp, row.ulp_step = float(distance[index]), step
-        row.ulp_index = tuple(int(i) for i in index)[: np.ndim(refnn)]
-        row.ulp_values = (float(a[index]), float(b[index]))
+    row.fills += np.histogram(counted, FILL_EDGES)[0]
+    row.fill = max(row.fill, float(counted.max(initial=0.0)))
+
+    def index(place: Any) -> tuple[int, ...]:
+        found = np.unravel_index(int(places[place]), a.shape)
+        return tuple(int(i) for i in found)[: np.ndim(refnn)]
+
+    distance = ulp_distance(one, other)
+    if distance.max() > row.ulp:
+        farthest = int(distance.argmax())
+        row.ulp, row.ulp_step, row.ulp_index = float(distance[farthest]), step, index(farthest)
+        row.ulp_values = (float(one[farthest]), float(other[farthest]))
+    if not divergent.any():
+        return []
+    worst = int(np.where(divergent, np.where(np.isnan(fill), np.inf, fill), -1.0).argmax())
     return [
         Divergence(
             step,
             row.stage,
             row.name,
-            tuple(int(i) for i in index)[: np.ndim(refnn)],
-            float(a[tuple(index)]),
-            float(b[tuple(index)]),
-            float(allowed[tuple(index)]),
+            index(worst),
+            float(one[worst]),
+            float(other[worst]),
+            float(allowed[worst]),
+            int(divergent.sum()),
         )
-        for index in np.argwhere(divergent)
     ]
+
+
+def _count_what_says_little(row: Row, a: Array, b: Array, allowed: Array) -> None:
+    """Count the numbers of the whole step that are vacuous, not finite, or subnormal."""
+    magnitude = np.maximum(abs(a), abs(b))
+    row.vacuous += int(np.count_nonzero((allowed >= magnitude) & (allowed > 0)))
+    row.non_finite += int(np.count_nonzero(~np.isfinite(magnitude)))
+    small = magnitude < np.finfo(a.dtype).tiny
+    row.subnormal += int(np.count_nonzero(small & (magnitude > 0)))
 
 
 def judge_records(

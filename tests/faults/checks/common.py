@@ -6,11 +6,11 @@ import numpy as np
 
 
 class CheckError(AssertionError):
-    """A check does not hold: where, and what was seen."""
+    """A check does not hold: where, what was seen, and the report of a comparison."""
 
-    def __init__(self, stage: str, message: Any = "") -> None:
+    def __init__(self, stage: str, message: Any = "", report: Any = None) -> None:
         super().__init__(f"{stage}: {message}")
-        self.stage = stage
+        self.stage, self.report = stage, report
 
 
 def demand(condition: Any, stage: str, message: Any = "") -> None:

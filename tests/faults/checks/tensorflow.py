@@ -31,9 +31,11 @@ def lockstep(dtype: Any, part: str) -> None:
     """Both sides agree within the derived bounds, at every stage of every step."""
     for model, state, batches in LOCKSTEP[part](dtype):
         report = resynchronised(model, state, batches, mode="eager")
+        for found in (*report.divergences, *report.lost_digits):
+            raise CheckError(found.stage, found, report)
+        demand(not report.stopped, "stopped", report.stopped)
         demand(report.steps == len(batches), "steps", report.steps)
-        for divergence in report.divergences:
-            raise CheckError(divergence.stage, divergence)
+        demand(report.agreed, "nothing compared")
 
 
 def kinks(one: Run, x: Any, y: Any) -> int:

@@ -18,7 +18,7 @@ lies within 2 e of the value v at hand, so that its magnitude is at most |v| + 2
   ``arithmetic``.
 - exp, log, tanh, 1/x: the ledger's worst error, in ulp; ``functions``.
 - Sums and products of matrices, n terms: γₙ = n u / (1 − n u) times the sum of the absolute
-  terms (Higham, ch. 3), refused where n u > 0.01; ``sums``.
+  terms (Higham, ch. 3), for n u < 1; ``sums``.
 - A comparison that the bounds leave undecided: the jump between its two branches is added;
   ``choices``.
 - Results below the smallest normal number: they may be flushed to zero; ``rounding``.
@@ -33,10 +33,11 @@ alone makes ``Rounded`` arrays.
 from tftwin.lockstep.roundoff.array import FUNCTIONS, UFUNCS, Mask, Rounded, exact
 from tftwin.lockstep.roundoff.operands import NoBoundError, plain
 from tftwin.lockstep.roundoff.rounding import largest, ulp
-from tftwin.lockstep.roundoff.sums import gamma
+from tftwin.lockstep.roundoff.sums import LAMBDA, gamma, usual
 
 __all__ = [
     "FUNCTIONS",
+    "LAMBDA",
     "UFUNCS",
     "Mask",
     "NoBoundError",
@@ -46,4 +47,5 @@ __all__ = [
     "largest",
     "plain",
     "ulp",
+    "usual",
 ]

@@ -33,10 +33,13 @@ def log(value: Any, a: Bounded) -> Array:
 
 
 def tanh(value: Any, a: Bounded) -> Array:
-    """|tanh a' − tanh a*| ≤ e · max tanh', and tanh' = 1 − tanh² is largest nearest to 0."""
+    """|tanh a' − tanh a*| ≤ e · max tanh', and tanh' = 1 − tanh² is largest nearest to 0.
+
+    Both lie in [−1, 1], so that they are at most 1 + |v| apart.
+    """
     ulps = worst("tanh", value.dtype.name)
     least = np.abs(value).astype(np.float64) * (1 - 2 * ulps * a.unit) - 2 * a.bound
-    p = a.bound * (1 - np.square(np.maximum(least, 0)))
+    p = np.fmin(a.bound * (1 - np.square(np.maximum(least, 0))), 1 + np.abs(value))
     return rounded(value, p, a.unit, roundings=0, ulps=ulps, exact_zero=is_zero(a))
 
 

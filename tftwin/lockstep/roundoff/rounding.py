@@ -55,4 +55,10 @@ def rounded(
     flushed = (np.abs(value) < 2 * (tiny + p)) & ~((value == 0) & ((p == 0) & exact_zero))
     if np.any(flushed):
         e = np.where(flushed, e + tiny, e)
-    return np.where(np.isnan(e) | ~np.isfinite(value), np.inf, e * OWN_ROUNDING)
+    return finite_or_infinite(value, e * OWN_ROUNDING)
+
+
+def finite_or_infinite(value: Any, e: Any) -> Array:
+    """Return the bound; infinite where an evaluation within 2 e of the value may overflow."""
+    reach = np.abs(value).astype(np.float64) + 2 * e
+    return np.where(reach <= np.finfo(value.dtype).max, e, np.inf)

@@ -1,0 +1,122 @@
+"""Random healthy networks that are hard to compare: ``python -m tests.lockstep.nasty 5000``.
+
+Extreme scales, grids on which kinks and ties occur, dead units, slots from 1e-40 on, steps up to
+8e9, ten layers, one unit, every loss behind every activation. Both sides are healthy, so each
+alarm is false. A run that leaves the finite numbers stops; that is counted apart. Arguments: how
+many, the first seed (0), the mode ("eager").
+"""
+
+import sys
+import warnings
+from collections import Counter
+
+import numpy as np
+
+from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.layers import Activation, Dense
+from refnn.losses import (
+    Asymmetric,
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    SoftmaxCrossentropy,
+)
+from refnn.network import Network
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.regularizers import L2
+from refnn.state import State
+from refnn.training import Model
+from tests.strategies import Case
+from tftwin.lockstep import resynchronised
+from tftwin.lockstep.report import verdict
+
+FUNCTIONS = [
+    Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), LeakyRelu(0.25), LeakyRelu(1.5),
+    LeakyRelu(-0.5), Softmax(),
+]  # fmt: skip
+LOSSES = [
+    MeanSquaredError(), Asymmetric(1, 9), Asymmetric(0, 99), SoftmaxCrossentropy(),
+    CategoricalCrossentropy(),
+]  # fmt: skip
+
+
+def pick(rng, things):
+    return things[rng.integers(len(things))]
+
+
+def network_and_loss(rng):
+    """Up to ten Dense layers of 1 to 200 units, some without bias or activation."""
+    depth, widest = int(rng.choice([1, 1, 2, 2, 3, 5, 10])), int(rng.choice([8, 40, 200]))
+    sizes = np.exp(rng.uniform(0, np.log(widest), depth + 1)).astype(int).tolist()
+    loss = pick(rng, LOSSES)
+    layers = [Activation(pick(rng, FUNCTIONS))] if rng.integers(10) == 0 else []
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        layers.append(Dense(inputs, outputs, bool(rng.integers(2))))
+        if rng.integers(4):
+            layers.append(Activation(pick(rng, FUNCTIONS)))
+    if isinstance(loss, CategoricalCrossentropy) and rng.integers(4):
+        layers.append(Activation(Softmax()))
+    return Network(layers), loss
+
+
+def nasty_case(seed):
+    """Return the network, the state and the batch of this seed."""
+    rng = np.random.default_rng(seed)
+    dtype = (np.float32, np.float64)[seed % 2]
+    network, loss = network_and_loss(rng)
+    kind = pick(rng, [SGD, SGDM, Adagrad, RMSProp, Adam])
+    rest = {} if kind in (SGD, SGDM) else {"epsilon": float(rng.choice([1e-8, 1e-7, 1e-3]))}
+    regularizer = L2(10.0 ** rng.integers(-5, 1)) if rng.integers(2) else None
+    model = Model(network, loss, kind(10.0 ** rng.integers(-4, 1), **rest), regularizer)
+
+    extreme = rng.integers(3) == 0
+    scale = 10.0 ** (rng.integers(-12, 8) if extreme else rng.integers(-3, 4))
+    weights = 10.0 ** rng.integers(-10, 3) if rng.integers(4) == 0 else 1.0
+    theta = weights * rng.standard_normal(network.size) / network.size**0.25
+    if rng.integers(3) == 0:
+        theta = rng.integers(-16, 17, network.size) / 8
+    g = rng.standard_normal(network.size) * rng.choice([1, 1e-3, 3e-4, 1e-7, 1e-20], network.size)
+    g *= rng.random(network.size) > 0.1
+    slots = [g * g if name == "v" else g for name in model.optimizer.slot_names]
+    step = int(10 ** rng.uniform(0, 9.9)) - 1
+    state = State(theta.astype(dtype), tuple(slot.astype(dtype) for slot in slots), step)
+
+    rows, outputs = int(np.exp(rng.uniform(0, np.log(150)))), network.outputs
+    x = scale * rng.standard_normal((rows, network.inputs))
+    if rng.integers(3) == 0:
+        x = rng.integers(-16, 17, x.shape) / 8
+    if rng.integers(5) == 0:
+        x = x * 10.0 ** rng.integers(-6, 6, (1, network.inputs))
+    y = scale * rng.standard_normal((rows, outputs))
+    if getattr(loss, "takes_distributions", False):
+        y = np.eye(outputs)[rng.integers(outputs, size=rows)]
+    return Case(model, state, [(x.astype(dtype), y.astype(dtype))])
+
+
+def outcome(seed, mode="eager"):
+    """Return "agreed", "stopped", or what is alarming about a healthy network."""
+    case = nasty_case(seed)
+    report = resynchronised(case.model, case.state, case.batches, mode=mode)
+    if report.agreed:
+        return "agreed"
+    if report.stopped and not report.divergences and not report.lost_digits:
+        return "stopped"
+    against = [*report.divergences[:3], *report.lost_digits[:2]]
+    return "; ".join(
+        [f"seed {seed}", case.state.theta.dtype.name, verdict(report), *map(str, against)]
+    )
+
+
+def main(count, first=0, mode="eager"):
+    """Print each false alarm, and the counts."""
+    totals = Counter()
+    for seed in range(first, first + count):
+        said = outcome(seed, mode)
+        totals[said if said in ("agreed", "stopped") else "FALSE ALARM"] += 1
+        if said not in ("agreed", "stopped"):
+            print(said, flush=True)
+    print(dict(totals))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(int(sys.argv[1]), *map(int, sys.argv[2:3]), *sys.argv[3:4])
