@@ -53,9 +53,15 @@ def network_and_loss(rng):
         layers.append(Dense(inputs, outputs, bool(rng.integers(2))))
         if rng.integers(4):
             layers.append(Activation(pick(rng, FUNCTIONS)))
-    if isinstance(loss, CategoricalCrossentropy) and rng.integers(4):
-        layers.append(Activation(Softmax()))
+    while isinstance(loss, SoftmaxCrossentropy) and _is_probable(layers[-1]):
+        layers.pop()  # Model refuses a softmax in front of this loss
+    if isinstance(loss, CategoricalCrossentropy):
+        layers.append(Activation(Softmax() if rng.integers(4) else Sigmoid()))
     return Network(layers), loss
+
+
+def _is_probable(layer):
+    return isinstance(getattr(layer, "function", None), (Softmax, Identity))
 
 
 def nasty_case(seed):
