@@ -9,7 +9,7 @@ from refnn import losses
 from refnn.losses import CLIP
 from refnn.typing import Array
 from tftwin.lockstep.definitions.activations import exponentials, softmax
-from tftwin.lockstep.definitions.terms import Arithmetic, Defined
+from tftwin.lockstep.definitions.terms import Arithmetic, Defined, flushed
 
 
 def mean_squared_error(f: Any, a: Arithmetic, y_true: Array, y_pred: Array) -> tuple[Defined, ...]:
@@ -44,14 +44,16 @@ def categorical_crossentropy(
     (rows, k), u = y_pred.shape, a.u
     s = y_pred.sum(axis=-1, keepdims=True)
     with np.errstate(all="ignore"):
-        of_sum = (k - 1) * u * abs(y_pred).sum(axis=-1, keepdims=True) / abs(s)
+        of_sum = (k - 1) * u * abs(y_pred).sum(axis=-1, keepdims=True) + 2 * k * a.tiny
+        of_sum = of_sum / abs(s)
         known = 8 * of_sum < 1
         room = np.maximum(1 - 4 * of_sum, 1 / 2)
         of_sum = of_sum / room**2
         q = y_pred / s
-        e_q = (of_sum + 2 * u) * abs(q) + 2 * a.tiny
+        e_q = (of_sum + 2 * u) * abs(q) + 2 * flushed(a, y_pred) / abs(s) + 2 * a.tiny
         c = np.clip(q, CLIP, 1 - CLIP)
         e_c = np.where((q + e_q < CLIP) | (q - e_q > 1 - CLIP), u * c, np.maximum(e_q, u * c))
+        known = known & (4 * e_c < c).all(axis=-1, keepdims=True)
         e_log = e_c / np.maximum(c - e_c, CLIP / 2) + a.ulps("log") * u * abs(np.log(c))
         terms = abs(y_true * np.log(c)).sum(axis=-1)
         e_terms = (abs(y_true) * e_log).sum(axis=-1) + k * u * terms
@@ -73,6 +75,8 @@ def categorical_crossentropy(
         e_through = e_through + (of_sum + (k + 3) * u) * parts
         gradient = direct - through
         e_gradient = e_direct + e_through + u * abs(gradient) + 2 * k * a.tiny * (1 + 1 / abs(s))
+        largest = 4 * (abs(dc).max(axis=-1, keepdims=True) + 1) / abs(s)
+        known = known & (largest < np.finfo(a.dtype).max)
         e_gradient = np.where(known, e_gradient, np.inf)
     return Defined(value, bound), Defined(gradient, e_gradient)
 
