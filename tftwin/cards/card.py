@@ -1,0 +1,47 @@
+"""A card: one other way to compute a thing, and what to say to the person who computes it so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["form", "convention", "mistake"]
+"""A *form* has refnn's exact values and other bits; somebody respected computes a *convention*."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """An entry of the catalogue.
+
+    Attributes
+    ----------
+    name : str
+        For example "adam-epsilon-place".
+    of : str
+        The function that it is another way of, by its name in ``tftwin.check.tasks``: "adam".
+    kind : {"form", "convention", "mistake"}
+        See ``Kind``.
+    function : callable
+        Takes the arguments of that function by name and returns its results, a tuple. It is plain
+        NumPy, and runs on arrays that carry their bounds (``tftwin.lockstep.roundoff``).
+    formula, refnn : str
+        Both formulas as text: this one, and refnn's.
+    who : str
+        Who computes it so.
+    sentence : str
+        What a person needs to know.
+    hints : tuple of three str
+        For learners, from vague to plain: the stage and a question, the concept, the formula.
+    source : str
+        Where it is written down: a paper, a documentation, an issue.
+    """
+
+    name: str
+    of: str
+    kind: Kind
+    function: Callable[..., tuple[Any, ...]]
+    formula: str
+    refnn: str
+    who: str
+    sentence: str
+    hints: tuple[str, str, str]
+    source: str = ""
