@@ -1,6 +1,10 @@
-"""The twin of a refnn value: the class of the same name in tftwin, with the same fields."""
+"""The twin of a refnn value: the class of the same name in tftwin, with the same fields.
+
+``original`` is the way back.
+"""
 
 from dataclasses import fields
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -31,14 +35,14 @@ class OwnActivation:
     """The twin of your own activation: its ``tensorflow(x)``."""
 
     def __init__(self, function: Any) -> None:
-        self.forward = function.tensorflow
+        self.original, self.forward = function, function.tensorflow
 
 
 class OwnLoss:
     """The twin of your own loss: its ``tensorflow(y_true, y_pred)``."""
 
     def __init__(self, loss: Any) -> None:
-        self.value = loss.tensorflow
+        self.original, self.value = loss, loss.tensorflow
 
 
 def twin(value: Any) -> Any:
@@ -68,3 +72,26 @@ def twin(value: Any) -> Any:
             "TensorFlow's operations; refnn alone trains without it"
         )
     return value
+
+
+class Unknown:
+    """What stands in refnn for an activation that was written for TensorFlow alone."""
+
+    def forward(self, x: Any) -> Any:
+        raise NotImplementedError("an activation without a counterpart in refnn")
+
+    def backward(self, dy: Any, x: Any, y: Any) -> Any:
+        raise NotImplementedError("an activation without a counterpart in refnn")
+
+
+def original(value: Any) -> Any:
+    """Return the refnn value whose twin this is: a model of tftwin, or any part of one."""
+    if isinstance(value, (list, tuple)):
+        return [original(v) for v in value]
+    side, _, room = type(value).__module__.partition(".")
+    if side == "tftwin" and f"refnn.{room}" in MIRROR:
+        parts = {f.name: original(getattr(value, f.name)) for f in fields(value)}
+        if "function" in parts and not hasattr(parts["function"], "backward"):
+            parts["function"] = Unknown()
+        return getattr(import_module(f"refnn.{room}"), type(value).__name__)(**parts)
+    return getattr(value, "original", value)

@@ -1,18 +1,25 @@
 """``fit`` on TensorFlow, by the same loop over epochs as refnn's."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from refnn.datasets import batches
 from refnn.runs.checkpoints import Checkpoint
 from refnn.runs.description import describe_data, describe_model
+from refnn.runs.diagnosis import non_finite, why_not_finite
+from refnn.runs.finite import all_finite, whole
 from refnn.runs.history import History, NonFiniteError
 from refnn.runs.interrupts import Pause
 from refnn.runs.loop import Callback, Epoch, check_plan, repeat
-from refnn.state import State
+from refnn.state import Gradients, State
 from refnn.typing import Array
+from tftwin.counterparts import original
 from tftwin.schedules import rate_at
+from tftwin.tensorflow import tf
 from tftwin.trainer import Trainer
 from tftwin.training import Model, evaluate
+from tftwin.typing import Tensor
 
 
 def fit(
@@ -37,8 +44,8 @@ def fit(
     TypeError, ValueError
         If an argument does not fit; the message names it.
     NonFiniteError
-        If a loss, a slot or a parameter is no longer finite. It carries the state before that
-        epoch.
+        If the loss, an output, a slot or a parameter is no longer finite. It carries the last
+        finite state, and names the tensor and the likely cause as refnn's does.
     Interrupted, SaveError, FileExistsError
         As ``refnn.fit``. To continue a run that is in a file, give ``fit`` its state and history.
     """
@@ -56,17 +63,15 @@ def fit(
         history=history,
         progress=progress,
     )
-    trainer = Trainer(model, state)
+    start, trainer = state, Watched(model, state)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
-        losses = trainer.run(x, y, list(batches(len(x), plan.batch_size, rng)))
+        rows = list(batches(len(x), plan.batch_size, rng))
+        losses, finite = trainer.run(x, y, rows).T
         after = trainer.state()
-        slots = zip(model.optimizer.slot_names, after.slots, strict=True)
-        for tensor, values in (("loss", losses), *slots, ("theta", after.theta)):
-            if not np.isfinite(values).all():
-                step = state.step + (int(np.argmin(np.isfinite(losses))) + 1)
-                where = f"step {step}" if tensor == "loss" else f"epoch {len(history.loss) + 1}"
-                raise NonFiniteError(f"{where}: {tensor} is not finite", state, history, tensor)
+        with np.errstate(all="ignore"):
+            if not all(map(all_finite, (losses, finite, *after.slots, after.theta))):
+                raise _first(trainer, start, state, x, y, rows, history)
         pause(after, history)
         rate = rate_at(model.optimizer.learning_rate, after.step - 1)
         return Epoch(after, losses.astype(np.float64).tolist(), rate)
@@ -76,9 +81,46 @@ def fit(
         None if validation is None else lambda state: evaluate(model, state, *validation),
         state,
         plan,
+        why=lambda state: why_not_finite(original(model), state, *(validation or (x, y))),
         rng=rng,
         callback=callback,
         checkpoint=checkpoint,
         description=describe_model(model, plan.batch_size) | describe_data(x, y, validation),
         progress=progress,
+    )
+
+
+class Watched(Trainer):
+    """A trainer that looks at every output of every step: an activation may hide an infinity."""
+
+    def _noted(self, step: Gradients) -> Tensor:
+        """Return the loss, and 0 if the numbers beside it are finite, else NaN."""
+        tensors = [*step.outputs[1:], *step.gradients]
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(a)) for a in tensors])
+        return tf.stack([step.loss, tf.where(finite, tf.zeros_like(step.loss), np.nan)])
+
+
+def _first(
+    trainer: Trainer,
+    start: State,
+    state: State,
+    x: Array,
+    y: Array,
+    rows: Sequence[Array],
+    history: History,
+) -> NonFiniteError:
+    """Make the steps of an epoch again, one by one, up to the first that is not finite."""
+    trainer.load(state)
+    for batch in rows:
+        step = trainer.step(x[batch], y[batch])
+        if not whole(step):
+            model = original(trainer.model)
+            return non_finite(model, start, state, y[batch], step, history)
+        state = step.state
+    return NonFiniteError(
+        f"epoch {len(history.loss) + 1}: a number is not finite inside the compiled loop, and none "
+        "in the same steps one by one. Likely cause: not determined",
+        state,
+        history,
+        "loss",
     )

@@ -86,6 +86,10 @@ class Trainer:
         self.step_count += 1
         return Step(*found._replace(outputs=[x, *found.outputs[1:]]), rate, self.state())
 
+    def _noted(self, step: Gradients) -> Tensor:
+        """Return what ``run`` keeps of a step."""
+        return step.loss
+
     def _step(self, x: Tensor, y: Tensor, *scalars: Tensor) -> Gradients:
         found = differentiate(self.model, self.theta, x, y)
         for w, g, slots in zip(self.variables, found.gradients, self.slots, strict=True):
@@ -127,7 +131,7 @@ class Trainer:
         for i in tf.range(count):
             batch = rows[stops[i] : stops[i + 1]]
             step = self._compute(tf.gather(x, batch), tf.gather(y, batch), *[s[i] for s in scalars])
-            losses = losses.write(i, step.loss)
+            losses = losses.write(i, self._noted(step))
         return losses.stack()
 
 

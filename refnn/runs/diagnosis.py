@@ -1,12 +1,13 @@
 """Why a run left the finite numbers: the first tensor that did, and the likely cause.
 
 A cause is tested by removing it: the steps are repeated without the suspect, and only if they stay
-finite is it named. Where that is true of none, the cause is not determined.
+finite is it named. Where that is true of none, the cause is not determined. tftwin's runs ask here
+too, with the refnn model of which theirs is the twin.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from refnn.record import Entry, record
 from refnn.runs.history import History, NonFiniteError
 from refnn.schedules import rate_at
 from refnn.state import State, Step
-from refnn.training import Model, backpropagate
+from refnn.training import Model, backpropagate, evaluate, predict
 from refnn.typing import Array
 
 LONGEST, WORK = 500, 5e7
@@ -87,6 +88,44 @@ class Scene(NamedTuple):
         return True
 
 
+class HeldOut(NamedTuple):
+    """What is evaluated again: a state on the held-out data."""
+
+    model: Model
+    state: State
+    x: Array
+    y: Array
+
+    def stays_finite(self) -> bool:
+        """Whether the loss is finite."""
+        try:
+            return _finite(evaluate(self.model, self.state, self.x, self.y).loss)
+        except Exception:
+            return False
+
+
+AnyScene = TypeVar("AnyScene", Scene, HeldOut)
+
+
+def why_not_finite(model: Model, state: State, x: Array, y: Array) -> str:
+    """Return the likely cause of a loss on held-out data x, y that is not finite."""
+    scene, loss = HeldOut(model, state, x, y), model.loss
+    with np.errstate(all="ignore"):
+        if scene.stays_finite():
+            return "not determined"
+        outputs = predict(model, state, x)
+        if _finite(outputs) and (
+            found := _complaint(lambda z: value_of(loss, y, z), type(loss).__name__, outputs)
+        ):
+            return found
+        causes = [text for text, without in _suspects(scene) if without.stays_finite()]
+        if (most := float(np.abs(state.theta).max())) > 1e2:
+            tame = state._replace(theta=state.theta / state.theta.dtype.type(most))
+            if scene._replace(state=tame).stays_finite():
+                causes.append(f"theta holds numbers as large as {most:.3g}")
+    return ", or ".join(causes) or "not determined"
+
+
 def _cause(model: Model, start: State, state: State, y: Array, step: Step, first: Entry) -> str:
     if complaint := _forbidden(model, state, y, step, first):
         return complaint
@@ -94,6 +133,8 @@ def _cause(model: Model, start: State, state: State, y: Array, step: Step, first
     scene = Scene(model, start, x, y, steps)
     if steps > min(LONGEST, WORK / state.theta.size) or scene.stays_finite():
         scene, steps = Scene(model, state, x, y, 1), 1
+    if scene.stays_finite():  # what is not finite is something else, or it is so on one side alone
+        return "not determined"
     found = [text for text, without in _suspects(scene) if without.stays_finite()]
     if scene.state is start:  # else it is what the run has made of it
         found += [text for text, without in _beginnings(scene) if without.stays_finite()]
@@ -108,7 +149,7 @@ def _cause(model: Model, start: State, state: State, y: Array, step: Step, first
     return ", or ".join(found) or "not determined"
 
 
-def _suspects(scene: Scene) -> Iterator[tuple[str, Scene]]:
+def _suspects(scene: AnyScene) -> Iterator[tuple[str, AnyScene]]:
     """Yield what is out of the ordinary, and the scene without it."""
     model, optimizer = scene.model, scene.model.optimizer
     epsilon, dtype = getattr(optimizer, "epsilon", 1.0), scene.state.theta.dtype
@@ -166,13 +207,13 @@ def _flatter(layer: Any) -> Any:
 
 
 def _forbidden(model: Model, state: State, y: Array, step: Step, first: Entry) -> str:
-    """Say whether the function that gave the tensor is finite besides where it was asked.
-
-    It is asked at numbers near 0 and 1 instead of these, and then at positive ones only.
-    """
+    """Say whether the function that gave the tensor is finite besides where it was asked."""
     function, place, z = _function(model, y, step, first)
-    if function is None:
-        return ""
+    return "" if function is None else _complaint(function, place, z)
+
+
+def _complaint(function: Callable[[Array], Any], place: str, z: Array) -> str:
+    """Ask a function at numbers near 0 and 1 instead of these, and then at positive ones only."""
     complaints: list[str] = []
     with np.errstate(all="call", under="ignore", call=lambda kind, _: complaints.append(kind)):
         function(z)

@@ -48,6 +48,13 @@ def watch(model: Model, state: State, x: Array) -> Callable[[Step], bool]:
     return finite
 
 
+def whole(step: Step) -> bool:
+    """Whether the loss, the outputs, the slots and the parameters of a step are finite."""
+    state = step.state
+    arrays = (np.asarray(step.loss), *step.outputs, *state.slots, state.theta, *step.gradients)
+    return all(map(all_finite, arrays))
+
+
 def all_finite(a: Array) -> bool:
     """Whether every element is finite."""
     flat = a.ravel()

@@ -15,7 +15,7 @@ from refnn.runs.description import (
     describe_data,
     describe_model,
 )
-from refnn.runs.diagnosis import non_finite
+from refnn.runs.diagnosis import non_finite, why_not_finite
 from refnn.runs.finite import watch
 from refnn.runs.history import History
 from refnn.runs.interrupts import Pause
@@ -131,6 +131,7 @@ def fit(
             None if validation is None else lambda state: evaluate(model, state, *validation),
             state,
             plan,
+            why=lambda state: why_not_finite(model, state, *(validation or (x, y))),
             rng=rng,
             callback=callback,
             checkpoint=checkpoint,

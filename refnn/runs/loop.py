@@ -104,6 +104,7 @@ def repeat(
     state: State,
     plan: Plan,
     *,
+    why: Callable[[State], str],
     rng: np.random.Generator | None,
     callback: Callback | None,
     checkpoint: Checkpoint | None,
@@ -118,6 +119,8 @@ def repeat(
         Makes the steps of an epoch, and calls ``pause`` between two of them.
     held_out
         Evaluates a state on the held-out data, if there are any.
+    why
+        Gives the likely cause of a loss on these that is not finite.
     description
         The model and the data as texts, which a checkpoint compares (``refnn.runs.checkpoints``).
     """
@@ -134,7 +137,8 @@ def repeat(
             entry: list[Any] = [math.fsum(losses) / len(losses), learning_rate, seconds]
             if held_out is not None:
                 found = held_out(state)
-                _check_validation(found, epoch, state, history)
+                if not math.isfinite(found.loss):
+                    raise _validation_error(found.loss, epoch, state, history, why(state))
                 entry += found
             elif history.validation_loss:
                 entry += NOT_VALIDATED
@@ -146,13 +150,14 @@ def repeat(
     return state, history
 
 
-def _check_validation(found: Evaluation, epoch: int, state: State, history: History) -> None:
-    """End a run whose loss on the held-out data is not finite."""
-    if not math.isfinite(found.loss):
-        raise NonFiniteError(
-            f"epoch {epoch}, validation: the loss is {found.loss}, of parameters that are finite. "
-            "Likely cause: not determined. The state is kept in this error's .state",
-            state,
-            history,
-            "validation loss",
-        )
+def _validation_error(
+    loss: float, epoch: int, state: State, history: History, cause: str
+) -> NonFiniteError:
+    """Return the error that ends a run whose loss on the held-out data is not finite."""
+    return NonFiniteError(
+        f"epoch {epoch}, validation: the loss is {loss}, of parameters that are finite. Likely "
+        f"cause: {cause}. The state is kept in this error's .state",
+        state,
+        history,
+        "validation loss",
+    )

@@ -39,11 +39,21 @@ CLASSES = np.eye(3)[RNG.integers(3, size=24)]
 MSE = MeanSquaredError()
 
 
+@pytest.fixture(params=["refnn", "tftwin"])
+def side(request):
+    return request.param
+
+
 def run(model, x=X, y=Y, dtype=F32, start=None, epochs=60, **options):
     if start is None:
         start = model.initial_state(np.random.default_rng(1), dtype=dtype)
     options = {"batch_size": 8, "progress": False} | options
-    return fit(model, start, x.astype(dtype), y.astype(dtype), epochs=epochs, **options)
+    train = fit
+    if options.pop("side", "refnn") == "tftwin":
+        import tftwin
+
+        model, train = tftwin.twin(model), tftwin.fit
+    return train(model, start, x.astype(dtype), y.astype(dtype), epochs=epochs, **options)
 
 
 # Nothing goes unseen ------------------------------------------------------------------------------
@@ -52,7 +62,7 @@ def run(model, x=X, y=Y, dtype=F32, start=None, epochs=60, **options):
 @pytest.mark.parametrize("function", [Relu(), Tanh(), Sigmoid(), Softmax()], ids=repr)
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("deep", [False, True])
-def test_an_infinity_before_an_activation_stops_the_run(function, sign, deep):
+def test_an_infinity_before_an_activation_stops_the_run(function, sign, deep, side):
     layers = [Dense(1, 1, False), Activation(function)]
     network = Network([*layers, Dense(1, 1, False), Activation(Tanh())] if deep else layers)
     model = Model(network, MSE, SGD(1e-3))
@@ -60,9 +70,11 @@ def test_an_infinity_before_an_activation_stops_the_run(function, sign, deep):
     theta[0] = sign * 1e30
     one = np.full((2, 1), 1e20)
     with pytest.raises(NonFiniteError) as caught:
-        run(model, one, one * 0, start=model.state_at(theta), epochs=1)
+        run(model, one, one * 0, start=model.state_at(theta), epochs=1, side=side)
     assert caught.value.tensor == "y1"
     assert caught.value.state.step == 0
+    assert "step 1, forward: y1[0, 0] is " in str(caught.value)
+    assert "Likely cause: " in str(caught.value)
 
 
 class Mine:
@@ -101,20 +113,59 @@ def test_an_infinite_gradient_that_an_own_rule_swallows_stops_the_run():
         run(Model(Network([Dense(4, 3)]), Steep(), Mine(None)), abs(X))
 
 
-@pytest.mark.parametrize("side", ["refnn", "tftwin"])
-def test_an_infinite_validation_loss_stops_the_run(side):
-    model = Model(multilayer([4, 3], Relu()), MSE, SGD(0.01))
-    start = model.initial_state(np.random.default_rng(1))
-    x, y = X.astype(F32), Y.astype(F32)
-    options = {"epochs": 3, "progress": False, "validation": (1e30 * x, y)}
-    train = fit
-    if side == "tftwin":
-        import tftwin
+class Barrier:
+    """The square, minus the logarithm of the distance from 0."""
 
-        model, train = tftwin.twin(model), tftwin.fit
+    def value(self, t, p):
+        return np.mean(np.square(p - t)) - np.mean(np.log(np.abs(p)))
+
+    def gradient(self, t, p):
+        return (2 * (p - t) - 1 / p) / p.size
+
+    def tensorflow(self, t, p):
+        from tftwin.tensorflow import tf
+
+        return tf.reduce_mean(tf.square(p - t)) - tf.reduce_mean(tf.math.log(tf.abs(p)))
+
+
+class Edge:
+    """x, but 0 from 1e3 on."""
+
+    def forward(self, x):
+        return np.where(x > 1e3, x.dtype.type(0), x)
+
+    def backward(self, dy, x, y):
+        return np.where(x > 1e3, 0 * dy, dy)
+
+    def tensorflow(self, x):
+        from tftwin.tensorflow import tf
+
+        return tf.where(x > 1e3, tf.zeros_like(x), x)
+
+
+STEEP = Model(multilayer([4, 5, 3], LeakyRelu(1e18)), MSE, SGD(0.0))
+HELD_OUT = {
+    "x 1e30": (Model(multilayer([4, 3], Relu()), MSE, SGD(0.01)), 1e30 * X, Y, "x holds numbers"),
+    "y 1e30": (Model(multilayer([4, 3], Relu()), MSE, SGD(0.01)), X, 1e30 * Y, "y holds numbers"),
+    "α": (STEEP, 25 * X, Y, "alpha = 1e+18 of LeakyRelu is too large"),
+    "both": (Model(multilayer([4, 3], Relu()), MSE, SGD(0.01)), 1e30 * X, 1e30 * Y, "not determ"),
+    "ln 0": (
+        Model(Network([Dense(4, 3), Activation(Edge())]), Barrier(), SGD(0.0)),
+        np.where(X > 0, 9e3, X), Y, "a logarithm of zero or a division by zero in Barrier"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+@pytest.mark.filterwarnings("ignore")
+def test_an_infinite_validation_loss_stops_the_run(side, name):
+    model, x, y, cause = HELD_OUT[name]
+    few = 1e-3 if name == "α" else 1.0
     with pytest.raises(NonFiniteError, match="^epoch 1, validation: the loss is inf") as caught:
-        train(model, start, x, y, **options)
-    assert caught.value.state.step == 1
+        run(model, few * X, Y, epochs=3, side=side, validation=(x.astype(F32), y.astype(F32)))
+    said = str(caught.value).split("Likely cause: ")[1]
+    assert said.startswith(cause), said
+    assert ", or " not in said
+    assert caught.value.state.step == 3
     assert np.isfinite(caught.value.state.theta).all()
     assert caught.value.history.loss == []
 
@@ -172,6 +223,12 @@ class Naive:
     def backward(self, dy, x, y):
         return (dy - (dy * y).sum(axis=1, keepdims=True)) * y
 
+    def tensorflow(self, x):
+        from tftwin.tensorflow import tf
+
+        e = tf.exp(x)
+        return e / tf.reduce_sum(e, axis=1, keepdims=True)
+
 
 class HarmlessLog:
     """Squares, and an entropy whose log(0) is multiplied away."""
@@ -186,6 +243,11 @@ class HarmlessLog:
         np.log(0 * p)
         return 2 * (p - t) / p.size
 
+    def tensorflow(self, t, p):
+        from tftwin.tensorflow import tf
+
+        return tf.reduce_mean(tf.square(p - t))
+
 
 class Log:
     """The mean of −ln p."""
@@ -196,6 +258,11 @@ class Log:
     def gradient(self, t, p):
         return -1 / p / p.size
 
+    def tensorflow(self, t, p):
+        from tftwin.tensorflow import tf
+
+        return -tf.reduce_mean(tf.math.log(p))
+
 
 class Cube:
     """p³, an activation that grows fast."""
@@ -205,6 +272,9 @@ class Cube:
 
     def backward(self, dy, x, y):
         return 3 * dy * x * x
+
+    def tensorflow(self, x):
+        return x * x * x
 
 
 CAUSES = {
@@ -269,11 +339,14 @@ CAUSES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CAUSES)
+ON_BOTH = [(side, name) for side in ("refnn", "tftwin") for name in CAUSES]
+
+
+@pytest.mark.parametrize(("side", "name"), ON_BOTH)
 @pytest.mark.filterwarnings("ignore")
-def test_the_cause_that_was_planted_is_named_and_no_other(name):
+def test_the_cause_that_was_planted_is_named_and_no_other(side, name):
     model, options, cause = CAUSES[name]
-    options = dict(options)
+    options = options | {"side": side}
     if initializer := options.pop("initializer", None):
         options["start"] = model.initial_state(np.random.default_rng(1), initializer)
     with pytest.raises(NonFiniteError) as caught:
