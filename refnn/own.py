@@ -24,7 +24,7 @@ def is_own(part: Any) -> bool:
 
 def guarded(network: Network, loss: Loss, regularizer: Any) -> tuple[Network, Loss, Any]:
     """Return the three, each behind a guard if it is, or holds, something of the user's own."""
-    if any(is_own(getattr(layer, "function", None)) for layer in network.layers):
+    if any(map(_has_own, network.layers)):
         network = GuardedNetwork(network.layers)
     if is_own(loss):
         loss = GuardedLoss(loss, len(network.layers))
@@ -32,31 +32,66 @@ def guarded(network: Network, loss: Loss, regularizer: Any) -> tuple[Network, Lo
 
 
 class GuardedNetwork(Network):
-    """A network that looks at what the user's own activations give."""
+    """A network that looks at what the user's own activations and layers give, one by one."""
 
-    def forward(self, theta: Array, x: Array) -> list[Array]:
-        """As ``Network.forward``."""
-        outputs = super().forward(theta, x)
-        for i, name in self._own():
-            of = f"the forward of {name} (layer {i})"
-            check_like(f"y{i}", outputs[i], outputs[i - 1].shape, theta.dtype, of)
-        return outputs
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layers = [
+            GuardedLayer(layer, number) if _has_own(layer) else layer
+            for number, layer in enumerate(self.layers, 1)
+        ]
+        object.__setattr__(self, "layers", tuple(layers))
 
-    def backward(
-        self, theta: Array, outputs: list[Array], dy: Array
-    ) -> tuple[list[Array], list[Array]]:
-        """As ``Network.backward``."""
-        output_gradients, gradients = super().backward(theta, outputs, dy)
-        for i, name in self._own():
-            if i > 1:
-                of = f"the backward of {name} (layer {i})"
-                dx, x = output_gradients[i - 2], outputs[i - 1]
-                check_like(f"dy{i - 1}", dx, x.shape, theta.dtype, of)
-        return output_gradients, gradients
 
-    def _own(self) -> list[tuple[int, str]]:
-        functions = [getattr(layer, "function", None) for layer in self.layers]
-        return [(i, type(f).__name__) for i, f in enumerate(functions, 1) if is_own(f)]
+@dataclass(frozen=True)
+class GuardedLayer:
+    """A layer that is, or holds, the user's own, and its number from 1."""
+
+    layer: Any
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Whose functions these are."""
+        whose = self.layer if is_own(self.layer) else self.layer.function
+        return f"{type(whose).__name__} (layer {self.number})"
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """As the layer's."""
+        shapes: dict[str, tuple[int, ...]] = self.layer.shapes()
+        return shapes
+
+    def forward(self, theta: Array, x: Array) -> Array:
+        """x (N, D_in) → y (N, D_out)."""
+        y = self.layer.forward(theta, x)
+        width = getattr(self.layer, "outputs", x.shape[1])
+        of = f"the forward of {self.name}"
+        check_like(f"y{self.number}", y, (len(x), width), x.dtype, of)
+        return y
+
+    def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
+        """x (N, D_in), dy (N, D_out) → the gradient of each parameter, in its shape."""
+        shapes, of = self.shapes(), f"the parameter_gradients of {self.name}"
+        gradients = self.layer.parameter_gradients(x, dy)
+        if not isinstance(gradients, list) or len(gradients) != len(shapes):
+            raise TypeError(
+                f"{of} is {checks.short(gradients)}; expected a list of {len(shapes)} arrays"
+            )
+        for (letter, shape), gradient in zip(shapes.items(), gradients, strict=True):
+            check_like(f"d{letter}{self.number}", gradient, shape, x.dtype, of)
+        return gradients
+
+    def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
+        """x (N, D_in), y, dy (N, D_out) → dx (N, D_in)."""
+        dx = self.layer.input_gradient(theta, x, y, dy)
+        function = "input_gradient" if is_own(self.layer) else "backward"
+        of = f"the {function} of {self.name}"
+        check_like(f"dy{self.number - 1}", dx, x.shape, x.dtype, of)
+        return dx
+
+
+def _has_own(layer: Any) -> bool:
+    return is_own(layer) or is_own(getattr(layer, "function", None))
 
 
 @dataclass(frozen=True)
@@ -76,8 +111,8 @@ class GuardedLoss:
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Any, Array]:
         """y_true, y_pred (N, K) → both."""
-        value, dy = value_and_gradient(self.loss, y_true, y_pred)
-        name = type(self.loss).__name__
+        name, both = type(self.loss).__name__, value_and_gradient(self.loss, y_true, y_pred)
+        value, dy = pair(f"the value_and_gradient of {name}", both, "a loss and an array")
         if not _is_number(value):
             raise TypeError(
                 f"the value of {name} is {checks.short(value)}; expected one real number"
@@ -102,6 +137,33 @@ class GuardedRegularizer:
         dW = self.regularizer.gradient(W)
         check_like("dW", dW, W.shape, W.dtype, f"the gradient of {type(self.regularizer).__name__}")
         return dW
+
+
+@dataclass(frozen=True)
+class GuardedRule:
+    """A rule of the user's own that must keep the shape and the dtype of w."""
+
+    optimizer: Any
+
+    def rule(self, w: Array, g: Array, slots: Any, t: int, lr: float) -> tuple[Array, Any]:
+        """w, g, each slot (D,) → w after update t, and the slots."""
+        of, names = f"the rule of {type(self.optimizer).__name__}", self.optimizer.slot_names
+        after, parts = pair(of, self.optimizer.rule(w, g, slots, t, lr), "w and a tuple of slots")
+        check_like("theta", after, w.shape, w.dtype, of)
+        if not isinstance(parts, tuple) or len(parts) != len(names):
+            raise TypeError(
+                f"{of} gives {checks.short(parts)} as slots; expected a tuple of {len(names)}"
+            )
+        for name, part in zip(names, parts, strict=True):
+            check_like(f"slot {name}", part, w.shape, w.dtype, of)
+        return after, parts
+
+
+def pair(of: str, value: Any, expected: str) -> tuple[Any, Any]:
+    """Return what a function gives as a pair, and refuse what is none."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{of} is {checks.short(value)}; expected {expected}")
+    return value
 
 
 def check_like(name: str, value: Array, shape: tuple[int, ...], dtype: Any, of: str) -> None:

@@ -40,9 +40,9 @@ class Model:
         guards.check_parts(self)
 
     @cached_property
-    def has_own_rule(self) -> bool:
-        """Whether the optimizer is your own."""
-        return own.is_own(self.optimizer)
+    def asked_rule(self) -> Any:
+        """The optimizer as a step asks it: your own stands behind a guard."""
+        return own.GuardedRule(self.optimizer) if own.is_own(self.optimizer) else self.optimizer
 
     @cached_property
     def asked(self) -> tuple[Network, Loss, Any]:
@@ -94,10 +94,7 @@ def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
     found = backpropagate(model, state.theta, x, y)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)  # each of them flat
-    after = update(model.optimizer, state, gradient, learning_rate)
-    if model.has_own_rule:
-        guards.check_state(model, after)
-    return Step(*found, learning_rate, after)
+    return Step(*found, learning_rate, update(model.asked_rule, state, gradient, learning_rate))
 
 
 def objective(model: Model, theta: Array, x: Array, y: Array) -> Any:
@@ -113,7 +110,7 @@ def predict(model: Model, state: State | Array, x: Array) -> Array:
     guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
     guards.check_inputs(model.network, theta, x)
-    return model.network.forward(theta, x)[-1]
+    return model.asked[0].forward(theta, x)[-1]
 
 
 def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluation:
@@ -125,8 +122,9 @@ def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluati
     theta = state.theta if isinstance(state, State) else state
     guards.check_data(model, theta, x, y)
     checks.finite("theta", theta)
-    y_pred = model.network.forward(theta, x)[-1]
-    return Evaluation(float(value_of(model.loss, y, y_pred)), accuracy(y, y_pred))
+    network, loss, _ = model.asked
+    y_pred = network.forward(theta, x)[-1]
+    return Evaluation(float(value_of(loss, y, y_pred)), accuracy(y, y_pred))
 
 
 def accuracy(y_true: Array, y_pred: Array) -> float | None:

@@ -27,8 +27,10 @@ from refnn import (
     SoftmaxCrossentropy,
     Tanh,
     backpropagate,
+    evaluate,
     fit,
     multilayer,
+    predict,
     resume,
     train_step,
 )
@@ -159,6 +161,100 @@ def test_a_penalty_and_a_rule_of_another_dtype():
     model = Model(NETWORK, MeanSquaredError(), Wide())
     with refused("slot m has dtype float64; expected float32", error=TypeError):
         train_step(model, start_of(model), X, Y)
+
+
+NO_ARRAY = {
+    "None": lambda a: None,
+    "a list": np.ndarray.tolist,
+    "a text": repr,
+    "a number": np.sum,
+    "a pair": lambda a: (a, a),
+    "turned": lambda a: a.T,
+    "one column": lambda a: a[:, :1],
+    "a row less": lambda a: a[1:],
+    "one axis more": lambda a: a[None],
+}
+
+
+class OwnDense(Dense):
+    """A layer of the user's own, whose functions may be changed."""
+
+    def changed(self, name, change):
+        object.__setattr__(self, name, lambda *a: change(getattr(Dense, name)(self, *a)))
+        return self
+
+
+@pytest.mark.parametrize("change", NO_ARRAY.values(), ids=NO_ARRAY)
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_an_own_activation_that_gives_no_array_of_the_shape(change, place):
+    """In front, in the middle, at the end: the layers behind it never see what it gives."""
+    layers = [Dense(4, 5), Dense(5, 3)]
+    for half, name in ((0, "forward"), (1, "backward")):
+        if half and place == 1:
+            continue  # nobody asks for ∂loss/∂x
+        own = Softsign(*[change if i == half else lambda a: a for i in range(2)])
+        network = Network([*layers[: place - 1], Activation(own), *layers[place - 1 :]])
+        model = Model(network, MeanSquaredError())
+        calls = every_door(model, start_of(model))
+        if not half:
+            calls |= {
+                "predict": lambda model=model: predict(model, start_of(model), X),
+                "evaluate": lambda model=model: evaluate(model, start_of(model), X, Y),
+            }
+        for call in calls.values():
+            with refused(
+                f"{'dy' if half else 'y'}{place - half} ",
+                f"the {name} of Softsign (layer {place}) gives it",
+                error=(TypeError, ValueError),
+            ):
+                call()
+
+
+@pytest.mark.parametrize("change", NO_ARRAY.values(), ids=NO_ARRAY)
+def test_an_own_layer_that_gives_no_array_of_the_shape(change):
+    def parameters(gradients):
+        return [gradients[0], change(gradients[1][:, None])]
+
+    for name, changed in (
+        ("forward", change),
+        ("input_gradient", change),
+        ("parameter_gradients", change if change(np.ones((2, 3))) is None else parameters),
+    ):
+        network = Network([Dense(4, 5), OwnDense(5, 3).changed(name, changed), Activation(Tanh())])
+        model = Model(network, MeanSquaredError())
+        for call in every_door(model, start_of(model)).values():
+            with refused(f"the {name} of OwnDense (layer 2)", error=(TypeError, ValueError)):
+                call()
+
+
+@pytest.mark.parametrize("change", [*NO_ARRAY.values(), lambda a: 3], ids=[*NO_ARRAY, "3"])
+def test_an_own_loss_and_an_own_rule_that_give_something_else(change):
+    class Both:
+        def value_and_gradient(self, y_true, y_pred):
+            given = change(y_pred)
+            return given if not isinstance(given, tuple) else (*given, 3)
+
+    class Rule:
+        learning_rate, slot_names = 0.1, ("m",)
+
+        def rule(self, w, g, slots, t, lr):
+            given = change(w[:, None])
+            return given if isinstance(given, tuple) else (given, slots)
+
+    class Slots(Rule):
+        def rule(self, w, g, slots, t, lr):
+            return w, change(w[:, None])
+
+    for model, of in (
+        (Model(NETWORK, Both()), "the value_and_gradient of Both is "),
+        (Model(NETWORK, Squares(change)), "the gradient of Squares gives it"),
+        (Model(NETWORK, MeanSquaredError(), Rule()), "the rule of Rule gives"),
+        (Model(NETWORK, MeanSquaredError(), Slots()), "the rule of Slots gives"),
+    ):
+        for name, call in every_door(model, start_of(model)).items():
+            if model.optimizer == SGD() or name != "backpropagate":
+                with refused(of, error=(TypeError, ValueError)):
+                    call()
 
 
 def test_the_user_s_own_that_is_right_is_not_refused():
