@@ -15,7 +15,7 @@ PRICE = "regularizer.gradient(p.of(theta))"
 PENALTY = f"g + {PRICE} if p.is_weight else g"
 TOTAL = "data_loss + penalty,"
 BACKWARD = "network.backward(theta, outputs, dy)"
-UPDATED = "update(model.optimizer, state, gradient, learning_rate)"
+UPDATED = "update(model.asked_rule, state, gradient, learning_rate)"
 RIGHT_CLASS = "np.argmax(y_pred, axis=1) == np.argmax(y_true, axis=1)"
 
 FAULTS = [
@@ -77,13 +77,13 @@ FAULTS = [
              stage="accuracy of one column", note="logits in mind"),
     evaluate("evaluate: targets and outputs swapped", "accuracy(y, y_pred)",
              "accuracy(y_pred > 0, y)", note="argument order"),
-    evaluate("evaluate: with the penalty", "value_of(model.loss, y, y_pred)",
+    evaluate("evaluate: with the penalty", "value_of(loss, y, y_pred)",
              "objective(model, theta, x, y)", note="what training minimises, not the data loss"),
     evaluate("evaluate: the last layer is left out", "forward(theta, x)[-1]",
              "forward(theta, x)[-2]", note="off by one on the tape"),
     predict("predict: the last layer is left out", "forward(theta, x)[-1]",
             "forward(theta, x)[-2]", note="logits instead of answers"),
-    predict("predict: the first layer is left out", "model.network.forward(theta, x)[-1]",
+    predict("predict: the first layer is left out", "model.asked[0].forward(theta, x)[-1]",
             "type(model.network)((*model.network.layers[1:], model.network.layers[0]))"
             ".forward(theta, x)[-1]", note="layers rotated by one"),
     objective("objective: without the penalty", "if model.regularizer is not None", "if False",
