@@ -67,16 +67,24 @@ def test_what_cannot_be_written_leaves_the_file_before(path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_killed_at_a_hundred_instants(tmp_path):
-    """The helper forks real processes and kills them; its own words are in its docstring."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    ("stops", "name", "writers"),
+    [(60, "SIGKILL", 1), (15, "SIGKILL", 2), (25, "SIGINT", 1), (15, "SIGTERM", 1)],
+)
+def test_stopped_at_many_instants(tmp_path, stops, name, writers):
+    """The helper forks real processes and stops them; its own words are in its docstring."""
+    arguments = [str(tmp_path), f"{stops}", "1", name, f"{writers}"]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.runs.kill_resume", str(tmp_path), "100", "1"],
+        [sys.executable, "-m", "tests.runs.kill_resume", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     print(told)
-    assert told["kills"] == told["bit-identical"] == 100
-    assert told["killed while writing"] >= 5
-    assert told["epochs at which"] >= 10
+    assert told["stops"] == told["bit-identical"] == stops
+    assert told["states in memory"] == told["of them exact"]
+    assert told["states in memory"] >= stops // 2 * (name == "SIGINT")
+    assert told["stopped while writing"] >= 2 * (name != "SIGINT")
+    assert told["epochs at which"] >= 5
