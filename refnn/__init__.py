@@ -15,7 +15,7 @@ from refnn import datasets as datasets
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
 from refnn.complexity import summary
 from refnn.initializers import He, Normal, TruncatedNormal, Zeros
-from refnn.layers import Activation, Dense
+from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
     CategoricalCrossentropy,
@@ -65,6 +65,7 @@ __all__ = [
     "Zeros",
     "Activation",
     "Dense",
+    "Dropout",
     "Asymmetric",
     "CategoricalCrossentropy",
     "MeanSquaredError",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from refnn import checks
-from refnn.layers import Dense, Layer
+from refnn.layers import Activation, Dense, Layer
 from refnn.network import Network
 
 
@@ -57,7 +57,7 @@ def summary(network: Network) -> str:
     ]
     width = network.inputs
     for position, layer in enumerate(network.layers, 1):
-        kind = layer if isinstance(layer, Dense) else layer.function
+        kind = layer.function if isinstance(layer, Activation) else layer
         width = layer.outputs if isinstance(layer, Dense) else width
         shapes = layer.shapes()
         size = sum(map(prod, shapes.values()))

@@ -10,10 +10,11 @@ import numpy as np
 
 from refnn import checks
 from refnn.activations import Identity, LeakyRelu, Relu, Softmax, Tanh
+from refnn.layers import Dropout
 from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy
 from refnn.network import Network
 from refnn.state import State
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 
 AnyModel: TypeAlias = Any
 """A ``Model`` of refnn or of tftwin: network, loss, optimizer, regularizer."""
@@ -52,7 +53,8 @@ def _check_halves(loss: Loss) -> None:
 
 def _check_pair(network: Network, loss: Loss) -> None:
     """Refuse a loss that takes logits behind a softmax, or probabilities behind none."""
-    functions = [getattr(layer, "function", None) for layer in network.layers]
+    layers = [layer for layer in network.layers if not isinstance(layer, Dropout)]
+    functions = [getattr(layer, "function", None) for layer in layers]
     while type(functions[-1]) is Identity:
         functions.pop()
     last = "a Dense layer" if functions[-1] is None else checks.short(functions[-1])
@@ -91,6 +93,28 @@ def check_batch(network: AnyNetwork, theta: Array, x: Array, y: Array) -> None:
         return
     check_inputs(network, theta, x)
     checks.array("y", y, (len(x), network.outputs), theta.dtype)
+
+
+def check_masks(network: AnyNetwork, masks: Masks, rows: int, dtype: Any) -> None:
+    """Refuse masks that do not fit the Dropout layers of the network, the rows or the dtype."""
+    if not network.dropouts and type(masks) is tuple and not masks:
+        return
+    remedy = "draw them with network.draw_masks(rng, len(x), x.dtype)"
+    if not isinstance(masks, (tuple, list)):
+        raise TypeError(f"masks is a {type(masks).__name__}; expected a tuple of arrays: {remedy}")
+    if len(masks) != (n := len(network.dropouts)):
+        raise ValueError(
+            f"masks: {len(masks)} came; expected {n}, one for each Dropout layer of the network"
+            + (f": {remedy}" if n else "")
+        )
+    for number, (mask, (_, width, layer)) in enumerate(zip(masks, network.dropouts, strict=True)):
+        checks.array(f"masks[{number}]", mask, (rows, width), dtype)
+        wrong = (mask != 0) & (mask != mask.dtype.type(layer.scale))
+        if wrong.any():
+            raise ValueError(
+                f"masks[{number}] holds {mask[wrong][0]}; expected 0 and {layer.scale}, which is "
+                f"1 / (1 - rate): {remedy}"
+            )
 
 
 def check_inputs(network: AnyNetwork, theta: Array, x: Array) -> None:

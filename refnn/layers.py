@@ -1,7 +1,8 @@
 """Layers: forward, and two questions on the way back.
 
-A layer knows its shape and holds no weights. It reads its W and b from its slice of the network's
-flat vector θ. On the way back it answers two questions:
+A layer knows its shape and holds no weights. Besides x it is given its *part*: a Dense its slice of
+the network's flat vector θ, from which it reads W and b; a Dropout its mask; an Activation nothing
+that it needs. On the way back it answers two questions:
 
 - what is the derivative of the loss by my parameters? (``parameter_gradients``)
 - what is the derivative of the loss by my input? (``input_gradient``)
@@ -10,11 +11,13 @@ W is (D_in, D_out), as in TensorFlow; PyTorch keeps W transposed.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from refnn import checks
 from refnn.activations import Function
-from refnn.checks import Checked, Count, Flag
+from refnn.checks import Checked, Count, Flag, Share
 from refnn.typing import Array
 
 LARGEST = 2**31
@@ -55,19 +58,19 @@ class Dense(Checked):
         """θ, this layer's slice → b (D_out,), a view."""
         return theta[self.inputs * self.outputs :]
 
-    def forward(self, theta: Array, x: Array) -> Array:
-        """x (N, D_in) → y (N, D_out)."""
-        z = x @ self.weight(theta)
-        return z + self.bias(theta) if self.use_bias else z
+    def forward(self, part: Array, x: Array) -> Array:
+        """x (N, D_in) → y (N, D_out); ``part`` is this layer's slice of θ."""
+        z = x @ self.weight(part)
+        return z + self.bias(part) if self.use_bias else z
 
     def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
         """x (N, D_in), dy (N, D_out) → [dW (D_in, D_out), db (D_out,)]."""
         dW = x.T @ dy
         return [dW, dy.sum(axis=0)] if self.use_bias else [dW]
 
-    def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
+    def input_gradient(self, part: Array, x: Array, y: Array, dy: Array) -> Array:
         """dy (N, D_out) → dx (N, D_in)."""
-        return dy @ self.weight(theta).T
+        return dy @ self.weight(part).T
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Activation:
         """Return no shapes: an activation has no parameters."""
         return {}
 
-    def forward(self, theta: Array, x: Array) -> Array:
+    def forward(self, part: Array, x: Array) -> Array:
         """x (N, D) → y (N, D)."""
         return self.function.forward(x)
 
@@ -96,9 +99,51 @@ class Activation:
         """Return no gradients: an activation has no parameters."""
         return []
 
-    def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
+    def input_gradient(self, part: Array, x: Array, y: Array, dy: Array) -> Array:
         """dy (N, D) → dx (N, D)."""
         return self.function.backward(dy, x, y)
 
 
-Layer: TypeAlias = Dense | Activation
+@dataclass(frozen=True)
+class Dropout(Checked):
+    """y = x ⊙ mask; dx = dy ⊙ mask. Without a mask, in evaluation: y = x.
+
+    A mask (N, D) holds 0 with probability ``rate``, else 1 / (1 − rate): so the mean of y is x, and
+    evaluation has nothing to scale. The mask is an input of the step, drawn by the caller: a step
+    stays a pure function, and TensorFlow is given the same mask.
+
+    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, *Dropout* (2014). The paper, and
+    Hinton et al. (2012) before it, do not scale in training; they multiply by 1 − rate in
+    evaluation. TensorFlow, Keras and PyTorch scale in training, as here.
+    """
+
+    rate: Share
+
+    @property
+    def scale(self) -> float:
+        """What the numbers that are kept are multiplied by."""
+        return 1 / (1 - self.rate)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Draw a mask (N, D). It is drawn in float64: every dtype drops the same numbers."""
+        kept = rng.random(shape) >= self.rate
+        return kept * np.dtype(dtype).type(self.scale)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return no shapes: a dropout has no parameters."""
+        return {}
+
+    def forward(self, part: Array | None, x: Array) -> Array:
+        """x (N, D) → y (N, D); ``part`` is the mask (N, D)."""
+        return x if part is None else x * part
+
+    def parameter_gradients(self, x: Array, dy: Array) -> list[Array]:
+        """Return no gradients: a dropout has no parameters."""
+        return []
+
+    def input_gradient(self, part: Array | None, x: Array, y: Array, dy: Array) -> Array:
+        """dy (N, D) → dx (N, D)."""
+        return dy if part is None else dy * part
+
+
+Layer: TypeAlias = Dense | Activation | Dropout

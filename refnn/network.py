@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,8 @@ import numpy as np
 from refnn import checks
 from refnn.activations import Function
 from refnn.initializers import He, Initializer, Zeros
-from refnn.layers import Activation, Dense, Layer
-from refnn.typing import Array
+from refnn.layers import Activation, Dense, Dropout, Layer
+from refnn.typing import Array, Masks
 
 
 class Parameter(NamedTuple):
@@ -53,10 +53,10 @@ class Network:
         layers = checks.items("layers", self.layers, "a sequence of layers")
         object.__setattr__(self, "layers", layers)
         for place, layer in enumerate(self.layers, 1):
-            if not isinstance(layer, (Dense, Activation)):
+            if not isinstance(layer, (Dense, Activation, Dropout)):
                 raise TypeError(
-                    f"layers: number {place} is {checks.short(layer)}; expected a Dense or an "
-                    "Activation layer"
+                    f"layers: number {place} is {checks.short(layer)}; expected a Dense, "
+                    "Activation or Dropout layer"
                 )
         if not self._dense:
             raise ValueError(
@@ -81,6 +81,17 @@ class Network:
     def outputs(self) -> int:
         """Width of the last layer's output."""
         return self._dense[-1].outputs
+
+    @cached_property
+    def dropouts(self) -> tuple[tuple[int, int, Dropout], ...]:
+        """Each Dropout layer: its place in ``layers``, its width, and itself."""
+        dropouts, width = [], self.inputs
+        for place, layer in enumerate(self.layers):
+            if isinstance(layer, Dense):
+                width = layer.outputs
+            elif isinstance(layer, Dropout):
+                dropouts.append((place, width, layer))
+        return tuple(dropouts)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -126,29 +137,48 @@ class Network:
         """θ (size,) → each W (D_in, D_out), a view."""
         return [p.of(theta) for p in self.parameters if p.is_weight]
 
-    def forward(self, theta: Array, x: Array) -> list[Array]:
+    def draw_masks(self, rng: np.random.Generator, rows: int, dtype: Any = None) -> Masks:
+        """Draw a mask (rows, width) for each Dropout layer, in their order; float32 by default."""
+        checks.generator(rng)
+        rows = checks.count("rows", rows)
+        dtype = checks.float_type(np.float32 if dtype is None else dtype)
+        return tuple(layer.draw(rng, (rows, width), dtype) for _, width, layer in self.dropouts)
+
+    def parts(self, theta: Array, masks: Masks = ()) -> list[Array | None]:
+        """θ (size,) → what each layer is given besides x: its slice of θ, or its mask.
+
+        Without ``masks``, in evaluation, each Dropout layer is given None.
+        """
+        parts = [theta[place] for place in self.slices]
+        if self.dropouts:
+            for (place, _, _), mask in zip(self.dropouts, masks or repeat(None), strict=False):
+                parts[place] = mask
+        return parts
+
+    def forward(self, theta: Array, x: Array, masks: Masks = ()) -> list[Array]:
         """θ (size,), x (N, inputs) → [x, y₁, …, yₙ]: x and each layer's output (N, width)."""
         outputs = [x]
-        for layer, place in zip(self.layers, self.slices, strict=True):
-            outputs.append(layer.forward(theta[place], outputs[-1]))
+        for layer, part in zip(self.layers, self.parts(theta, masks), strict=True):
+            outputs.append(layer.forward(part, outputs[-1]))
         return outputs
 
     def backward(
-        self, theta: Array, outputs: list[Array], dy: Array
+        self, theta: Array, outputs: list[Array], dy: Array, masks: Masks = ()
     ) -> tuple[list[Array], list[Array]]:
         """Walk the tape from its end, with dy = ∂loss/∂yₙ (N, outputs).
 
-        θ and ``outputs`` are those of ``forward``. Return two lists: ∂loss/∂y₁, …, ∂loss/∂yₙ in the
-        shapes of y₁, …, yₙ; and ∂loss/∂W, ∂loss/∂b of every layer, in the order and the shapes of
-        ``parameters``.
+        θ, ``outputs`` and ``masks`` are those of ``forward``. Return two lists: ∂loss/∂y₁, …,
+        ∂loss/∂yₙ in the shapes of y₁, …, yₙ; and ∂loss/∂W, ∂loss/∂b of every layer, in the order
+        and the shapes of ``parameters``.
         """
         output_gradients: list[Array] = [dy]
         gradients: list[Array] = []
+        parts = self.parts(theta, masks)
         for i in reversed(range(len(self.layers))):
             layer, x, y, dy = self.layers[i], outputs[i], outputs[i + 1], output_gradients[0]
             gradients = layer.parameter_gradients(x, dy) + gradients
             if i > 0:  # nobody needs ∂loss/∂x
-                dx = layer.input_gradient(theta[self.slices[i]], x, y, dy)
+                dx = layer.input_gradient(parts[i], x, y, dy)
                 output_gradients.insert(0, dx)
         return output_gradients, gradients
 

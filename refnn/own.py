@@ -7,11 +7,13 @@ functions keep the dtype, so a model without a part of your own is asked directl
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from refnn import checks
+from refnn.layers import Dropout
 from refnn.losses import Loss, value_and_gradient
 from refnn.network import Network
 from refnn.typing import Array
@@ -42,6 +44,12 @@ class GuardedNetwork(Network):
         ]
         object.__setattr__(self, "layers", tuple(layers))
 
+    @cached_property
+    def dropouts(self) -> tuple[tuple[int, int, Dropout], ...]:
+        """As those of the layers without their guards."""
+        layers = [one.layer if isinstance(one, GuardedLayer) else one for one in self.layers]
+        return Network(layers).dropouts
+
 
 @dataclass(frozen=True)
 class GuardedLayer:
@@ -61,9 +69,9 @@ class GuardedLayer:
         shapes: dict[str, tuple[int, ...]] = self.layer.shapes()
         return shapes
 
-    def forward(self, theta: Array, x: Array) -> Array:
+    def forward(self, part: Array, x: Array) -> Array:
         """x (N, D_in) → y (N, D_out)."""
-        y = self.layer.forward(theta, x)
+        y = self.layer.forward(part, x)
         width = getattr(self.layer, "outputs", x.shape[1])
         of = f"the forward of {self.name}"
         check_like(f"y{self.number}", y, (len(x), width), x.dtype, of)
@@ -81,9 +89,9 @@ class GuardedLayer:
             check_like(f"d{letter}{self.number}", gradient, shape, x.dtype, of)
         return gradients
 
-    def input_gradient(self, theta: Array, x: Array, y: Array, dy: Array) -> Array:
+    def input_gradient(self, part: Array, x: Array, y: Array, dy: Array) -> Array:
         """x (N, D_in), y, dy (N, D_out) → dx (N, D_in)."""
-        dx = self.layer.input_gradient(theta, x, y, dy)
+        dx = self.layer.input_gradient(part, x, y, dy)
         function = "input_gradient" if is_own(self.layer) else "backward"
         of = f"the {function} of {self.name}"
         check_like(f"dy{self.number - 1}", dx, x.shape, x.dtype, of)

@@ -19,7 +19,7 @@ from refnn.optimizers import SGD, Optimizer, update
 from refnn.regularizers import L2
 from refnn.schedules import rate_at
 from refnn.state import Evaluation, Gradients, State, Step
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,20 @@ class Model:
         return State(theta, tuple(np.zeros_like(theta) for _ in self.optimizer.slot_names))
 
 
-def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
+def backpropagate(model: Model, theta: Array, x: Array, y: Array, masks: Masks = ()) -> Gradients:
     """Return the loss of a batch, and its gradient: the chain rule, from the loss to layer 1.
 
-    θ (size,), x (N, inputs) and the targets y (N, outputs) have one dtype. TypeError or ValueError
-    says which shape or dtype does not fit.
+    θ (size,), x (N, inputs) and the targets y (N, outputs) have one dtype. A network with Dropout
+    layers also takes ``masks``, drawn by ``network.draw_masks(rng, N, x.dtype)``. TypeError or
+    ValueError says which shape or dtype does not fit.
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
+    guards.check_masks(model.network, masks, len(x), x.dtype)
     network, loss, regularizer = model.asked
-    outputs = network.forward(theta, x)
+    outputs = network.forward(theta, x, masks)
     data_loss, dy = value_and_gradient(loss, y, outputs[-1])
-    output_gradients, gradients = network.backward(theta, outputs, dy)
+    output_gradients, gradients = network.backward(theta, outputs, dy, masks)
     penalty: Any = 0.0
     if regularizer is not None:
         penalty = regularizer.value(network.weights(theta))
@@ -84,14 +86,15 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
     return Gradients(outputs, data_loss, penalty, data_loss + penalty, output_gradients, gradients)
 
 
-def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
+def train_step(model: Model, state: State, x: Array, y: Array, masks: Masks = ()) -> Step:
     """Make one update: backpropagate, then the optimizer's rule; x (N, inputs), y (N, outputs).
 
     In the ``Step`` that it returns, ``.state`` is the new state and ``.loss`` is the loss before
-    the update. The old ``state`` is not changed. Errors are those of ``backpropagate``.
+    the update. The old ``state`` is not changed. ``masks`` and errors are those of
+    ``backpropagate``.
     """
     guards.check_state(model, state)
-    found = backpropagate(model, state.theta, x, y)
+    found = backpropagate(model, state.theta, x, y, masks)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)  # each of them flat
     return Step(*found, learning_rate, update(model.asked_rule, state, gradient, learning_rate))
@@ -106,7 +109,10 @@ def objective(model: Model, theta: Array, x: Array, y: Array) -> Any:
 
 
 def predict(model: Model, state: State | Array, x: Array) -> Array:
-    """A state or θ, x (N, inputs) → the output (N, outputs); errors as ``backpropagate``."""
+    """A state or θ, x (N, inputs) → the output (N, outputs), nothing dropped.
+
+    Errors are those of ``backpropagate``.
+    """
     guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
     guards.check_inputs(model.network, theta, x)

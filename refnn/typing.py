@@ -1,5 +1,6 @@
-"""Two type aliases."""
+"""Three type aliases."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
@@ -11,3 +12,6 @@ The formulas also run on arrays that are not ndarrays, for example those of
 
 Slots: TypeAlias = tuple[Array, ...]
 """An optimizer's memory: vectors as long as θ."""
+
+Masks: TypeAlias = Sequence[Array]
+"""What each Dropout layer keeps: a mask (N, width) for each of them, in their order."""

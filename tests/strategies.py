@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
-from refnn.layers import Activation, Dense
+from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
     CategoricalCrossentropy,
@@ -65,6 +65,9 @@ optimizers = st.one_of(
     st.builds(RMSProp, learning_rates, betas, epsilons),
     st.builds(Adam, learning_rates, betas, betas, epsilons),
 )
+dropout_rates = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9])
+exact_dropout_rates = st.sampled_from([0.0, 0.2, 0.5])
+"""1 / (1 − rate) is 1, 1.25, 2: the same number in every dtype."""
 regularizers = st.one_of(st.none(), st.builds(L2, st.sampled_from([1e-4, 1e-2, 0.3])))
 
 
@@ -74,7 +77,8 @@ class Case:
 
     model: Model
     state: State
-    batches: list[tuple[np.ndarray, np.ndarray]]
+    batches: list[tuple]
+    """x, y; behind them the masks, if the network has Dropout layers."""
 
     @property
     def network(self):
@@ -103,16 +107,24 @@ class Case:
 
 
 @st.composite
-def networks(draw, functions=activations, last=None):
-    """One to four Dense layers, some with an activation behind them, some with a bias."""
+def networks(draw, functions=activations, last=None, dropouts=dropout_rates):
+    """One to four Dense layers, some with an activation behind them, some with a bias.
+
+    Now and then with Dropout layers, of these rates; None draws none.
+    """
     sizes = draw(st.lists(widths, min_size=2, max_size=5))
     layers = []
     if draw(st.integers(0, 9)) == 0:
         layers.append(Activation(draw(functions)))  # in front of all parameters
+    drops = dropouts is not None and draw(st.integers(0, 3)) == 0
+    if drops and draw(st.booleans()):
+        layers.append(Dropout(draw(dropouts)))
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
         layers.append(Dense(inputs, outputs, draw(st.booleans())))
         if draw(st.integers(0, 4)):
             layers.append(Activation(draw(functions)))
+        if drops and draw(st.booleans()):
+            layers.append(Dropout(draw(dropouts)))
     if last is not None:
         layers.append(Activation(last))
     return Network(layers)
@@ -121,7 +133,9 @@ def networks(draw, functions=activations, last=None):
 def without_softmax(network):
     """The same network, ending in logits."""
     layers = network.layers
-    while getattr(layers[-1], "function", None) in (Softmax(), Identity()):
+    while not isinstance(layers[-1], Dense) and (
+        getattr(layers[-1], "function", Identity()) in (Softmax(), Identity())
+    ):
         layers = layers[:-1]
     return Network(layers)
 
@@ -179,11 +193,12 @@ def cases(
     optimizers=optimizers,
     scales=scales,
     grids=st.booleans(),  # noqa: B008
+    dropouts=dropout_rates,
 ):
     """A whole run, from the start or from the middle of one."""
     loss = draw(losses)
     probabilities = isinstance(loss, CategoricalCrossentropy)
-    network = draw(networks(functions, Softmax() if probabilities else None))
+    network = draw(networks(functions, Softmax() if probabilities else None, dropouts))
     if isinstance(loss, SoftmaxCrossentropy):
         network = without_softmax(network)
     model = Model(network, loss, draw(optimizers), draw(regularizers))
@@ -199,5 +214,6 @@ def cases(
         rows = draw(batch_sizes)
         x = numbers(rng, (rows, network.inputs), scale, dyadic)
         y = targets(rng, loss, rows, network.outputs, scale, dyadic)
-        batches.append((x.astype(dtype), y.astype(dtype)))
+        masks = network.draw_masks(rng, rows, dtype)
+        batches.append((x.astype(dtype), y.astype(dtype), *([masks] if masks else [])))
     return Case(model, state, batches)

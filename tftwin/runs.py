@@ -11,9 +11,9 @@ from refnn.runs.diagnosis import non_finite, why_not_finite
 from refnn.runs.finite import all_finite, whole
 from refnn.runs.history import History, NonFiniteError
 from refnn.runs.interrupts import Pause
-from refnn.runs.loop import Callback, Epoch, check_plan, repeat
+from refnn.runs.loop import Callback, Epoch, check_plan, draw_masks, repeat
 from refnn.state import Gradients, State
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.counterparts import original
 from tftwin.schedules import rate_at
 from tftwin.tensorflow import tf
@@ -67,11 +67,12 @@ def fit(
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
         rows = list(batches(len(x), plan.batch_size, rng))
-        losses, finite = trainer.run(x, y, rows).T
+        masks = [draw_masks(model.network, rng, len(batch), x.dtype) for batch in rows]
+        losses, finite = trainer.run(x, y, rows, masks).T
         after = trainer.state()
         with np.errstate(all="ignore"):
             if not all(map(all_finite, (losses, finite, *after.slots, after.theta))):
-                raise _first(trainer, start, state, x, y, rows, history)
+                raise _first(trainer, start, state, x, y, rows, masks, history)
         pause(after, history)
         rate = rate_at(model.optimizer.learning_rate, after.step - 1)
         return Epoch(after, losses.astype(np.float64).tolist(), rate)
@@ -107,15 +108,16 @@ def _first(
     x: Array,
     y: Array,
     rows: Sequence[Array],
+    masks: Sequence[Masks],
     history: History,
 ) -> NonFiniteError:
     """Make the steps of an epoch again, one by one, up to the first that is not finite."""
     trainer.load(state)
-    for batch in rows:
-        step = trainer.step(x[batch], y[batch])
+    for batch, drawn in zip(rows, masks, strict=True):
+        step = trainer.step(x[batch], y[batch], drawn)
         if not whole(step):
             model = original(trainer.model)
-            return non_finite(model, start, state, y[batch], step, history)
+            return non_finite(model, start, state, y[batch], drawn, step, history)
         state = step.state
     return NonFiniteError(
         f"epoch {len(history.loss) + 1}: a number is not finite inside the compiled loop, and none "

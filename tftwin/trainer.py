@@ -7,13 +7,14 @@ returns everything that a refnn step returns: so the bits of a step do not depen
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from refnn import guards
 from refnn.state import Gradients, State, Step
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.schedules import rate_at
 from tftwin.tensorflow import tf
 from tftwin.training import Model, as_arrays, differentiate
@@ -78,11 +79,13 @@ class Trainer:
         slots = zip(*self.slots, strict=True) if self.model.optimizer.slot_names else ()
         return State(_flat(self.variables), tuple(map(_flat, slots)), self.step_count)
 
-    def step(self, x: Array, y: Array) -> Step:
-        """x (N, inputs), y (N, outputs) → the step that this update made, in NumPy arrays."""
+    def step(self, x: Array, y: Array, masks: Masks = ()) -> Step:
+        """x (N, inputs), y (N, outputs), masks → this update's step, in NumPy arrays."""
+        guards.check_masks(self.model.network, masks, len(x), x.dtype)
         rate = rate_at(self.model.optimizer.learning_rate, self.step_count)
         scalars = [tf.constant(column[0]) for column in self._scalars(1)]
-        found = as_arrays(self._compute(tf.constant(x), tf.constant(y), *scalars))
+        tensors = [tf.constant(mask) for mask in masks]
+        found = as_arrays(self._compute(tf.constant(x), tf.constant(y), tensors, *scalars))
         self.step_count += 1
         return Step(*found._replace(outputs=[x, *found.outputs[1:]]), rate, self.state())
 
@@ -90,8 +93,8 @@ class Trainer:
         """Return what ``run`` keeps of a step."""
         return step.loss
 
-    def _step(self, x: Tensor, y: Tensor, *scalars: Tensor) -> Gradients:
-        found = differentiate(self.model, self.theta, x, y)
+    def _step(self, x: Tensor, y: Tensor, masks: Sequence[Tensor], *scalars: Tensor) -> Gradients:
+        found = differentiate(self.model, self.theta, x, y, masks)
         for w, g, slots in zip(self.variables, found.gradients, self.slots, strict=True):
             self.model.optimizer.rule(w, g, slots, *scalars)
         return found
@@ -102,7 +105,7 @@ class Trainer:
         floats = [(rate_at(rule.learning_rate, s), *rule.corrections(s + 1)) for s in steps]
         return [np.array(column, self.dtype) for column in zip(*floats, strict=True)]
 
-    def run(self, x: Array, y: Array, rows: Sequence[Array]) -> Array:
+    def run(self, x: Array, y: Array, rows: Sequence[Array], masks: Sequence[Masks] = ()) -> Array:
         """Make one update for each batch, inside the graph, and return the losses, (batches,).
 
         Parameters
@@ -111,12 +114,17 @@ class Trainer:
             The whole data set.
         rows : sequence of int Array
             The rows of each batch.
+        masks : sequence of tuple of Array
+            The masks of each batch, if the network has Dropout layers.
         """
+        for batch, of_batch in zip_longest(rows, masks, fillvalue=()):
+            guards.check_masks(self.model.network, of_batch, len(batch), x.dtype)
         losses = self._loop(
             tf.constant(x),
             tf.constant(y),
             tf.constant(np.concatenate(rows)),
             tf.constant([0, *accumulate(map(len, rows))]),
+            [tf.constant(np.concatenate(of_layer)) for of_layer in zip(*masks, strict=True)],
             *map(tf.constant, self._scalars(len(rows))),
         )
         self.step_count += len(rows)
@@ -124,13 +132,22 @@ class Trainer:
         return values
 
     def _repeat(
-        self, x: Tensor, y: Tensor, rows: Tensor, stops: Tensor, *scalars: Tensor
+        self,
+        x: Tensor,
+        y: Tensor,
+        rows: Tensor,
+        stops: Tensor,
+        masks: Sequence[Tensor],
+        *scalars: Tensor,
     ) -> Tensor:
         count = tf.shape(stops)[0] - 1
         losses = tf.TensorArray(x.dtype, size=count)
         for i in tf.range(count):
-            batch = rows[stops[i] : stops[i + 1]]
-            step = self._compute(tf.gather(x, batch), tf.gather(y, batch), *[s[i] for s in scalars])
+            start, stop = stops[i], stops[i + 1]
+            batch = rows[start:stop]
+            kept = [mask[start:stop] for mask in masks]
+            numbers = [s[i] for s in scalars]
+            step = self._compute(tf.gather(x, batch), tf.gather(y, batch), kept, *numbers)
             losses = losses.write(i, self._noted(step))
         return losses.stack()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from refnn import checks, guards
 from refnn.state import Evaluation, Gradients, State, Step
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.losses import Loss
 from tftwin.network import Network
 from tftwin.optimizers import SGD, Optimizer, update
@@ -32,7 +32,11 @@ class Model:
 
 
 def differentiate(
-    model: Model, theta: Sequence[Sequence[Variable]], x: Tensor, y: Tensor
+    model: Model,
+    theta: Sequence[Sequence[Variable]],
+    x: Tensor,
+    y: Tensor,
+    masks: Sequence[Tensor] = (),
 ) -> Gradients:
     """Return the loss of a batch and its gradient as tensors; θ lists each layer's variables."""
     variables = [w for part in theta for w in part]
@@ -40,7 +44,7 @@ def differentiate(
         tape.watch(variables)
         if not theta[0]:
             tape.watch(x)  # an activation in front of all parameters has a gradient too
-        outputs = model.network.forward(theta, x)
+        outputs = model.network.forward(theta, x, masks)
         data_loss = model.loss.value(y, outputs[-1])
         penalty = tf.zeros((), x.dtype)
         if model.regularizer is not None:
@@ -51,12 +55,14 @@ def differentiate(
     return Gradients(outputs, data_loss, penalty, loss, derivatives[:count], derivatives[count:])
 
 
-def backpropagate(model: Model, theta: Array, x: Array, y: Array) -> Gradients:
+def backpropagate(model: Model, theta: Array, x: Array, y: Array, masks: Masks = ()) -> Gradients:
     """Return the loss of a batch, and its gradient, computed eagerly."""
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
-    found = differentiate(model, model.network.tensors(theta), tf.constant(x), tf.constant(y))
-    return as_arrays(found)
+    guards.check_masks(model.network, masks, len(x), x.dtype)
+    tensors = model.network.tensors(theta)
+    batch = tf.constant(x), tf.constant(y), [tf.constant(mask) for mask in masks]
+    return as_arrays(differentiate(model, tensors, *batch))
 
 
 def as_arrays(found: Gradients) -> Gradients:
@@ -65,11 +71,11 @@ def as_arrays(found: Gradients) -> Gradients:
     return numbers
 
 
-def train_step(model: Model, state: State, x: Array, y: Array) -> Step:
+def train_step(model: Model, state: State, x: Array, y: Array, masks: Masks = ()) -> Step:
     """Make one update, eagerly; the state before it is not changed."""
     guards.check_model(model)
     guards.check_state(model, state)
-    found = backpropagate(model, state.theta, x, y)
+    found = backpropagate(model, state.theta, x, y, masks)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
     gradient = np.concatenate(found.gradients, axis=None)
     return Step(*found, learning_rate, update(model.optimizer, state, gradient, learning_rate))

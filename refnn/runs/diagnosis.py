@@ -13,7 +13,7 @@ import numpy as np
 
 from refnn.activations import LeakyRelu
 from refnn.checks import short
-from refnn.layers import Activation
+from refnn.layers import Activation, Dropout
 from refnn.losses import Asymmetric, value_and_gradient, value_of
 from refnn.network import Network
 from refnn.optimizers import update
@@ -22,7 +22,7 @@ from refnn.runs.history import History, NonFiniteError
 from refnn.schedules import rate_at
 from refnn.state import State, Step
 from refnn.training import Model, backpropagate, evaluate, predict
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 
 LONGEST, WORK = 500, 5e7
 """At most so many steps are repeated, and so many parameters altogether."""
@@ -31,7 +31,13 @@ NEAR = 1e-3
 
 
 def non_finite(
-    model: Model, start: State, state: State, y: Array, step: Step, history: History
+    model: Model,
+    start: State,
+    state: State,
+    y: Array,
+    masks: Masks,
+    step: Step,
+    history: History,
 ) -> NonFiniteError:
     """Return the error that names the first tensor of the step that is not finite, and the cause.
 
@@ -43,6 +49,8 @@ def non_finite(
         The state before the step; it is finite.
     y : Array, (N, outputs)
         The targets of the step.
+    masks : tuple of Array
+        The masks of the step, one for each Dropout layer.
     step : Step
         The step; something in it is not finite.
     """
@@ -54,7 +62,7 @@ def non_finite(
     given |= {e.name: e.array for e in entries if e.stage not in ("slots", "update")}
     largest, source = max((float(np.max(np.abs(given[name]))), name) for name in first.inputs)
     with np.errstate(all="ignore"):
-        cause = _cause(model, start, state, y, step, first)
+        cause = _cause(model, start, state, y, masks, step, first)
     message = (
         f"step {step.state.step}, {first.stage}: {first.name}{list(where) if where else ''} is "
         f"{values[where]}; its largest input is {largest:.3g}, in {source}. Likely cause: {cause}. "
@@ -64,12 +72,13 @@ def non_finite(
 
 
 class Scene(NamedTuple):
-    """What is repeated: some steps on one batch, with the rates limited."""
+    """What is repeated: some steps on one batch and its masks, with the rates limited."""
 
     model: Model
     state: State
     x: Array
     y: Array
+    masks: Masks
     steps: int
     highest_rate: float = np.inf
 
@@ -78,7 +87,7 @@ class Scene(NamedTuple):
         state, optimizer = self.state, self.model.optimizer
         for _ in range(self.steps):
             try:
-                found = backpropagate(self.model, state.theta, self.x, self.y)
+                found = backpropagate(self.model, state.theta, self.x, self.y, self.masks)
                 rate = min(rate_at(optimizer.learning_rate, state.step), self.highest_rate)
                 state = update(optimizer, state, np.concatenate(found.gradients, axis=None), rate)
             except Exception:  # something of the user's own does not take what was changed
@@ -126,13 +135,15 @@ def why_not_finite(model: Model, state: State, x: Array, y: Array) -> str:
     return ", or ".join(causes) or "not determined"
 
 
-def _cause(model: Model, start: State, state: State, y: Array, step: Step, first: Entry) -> str:
+def _cause(
+    model: Model, start: State, state: State, y: Array, masks: Masks, step: Step, first: Entry
+) -> str:
     if complaint := _forbidden(model, state, y, step, first):
         return complaint
     x, steps = step.outputs[0], step.state.step - start.step
-    scene = Scene(model, start, x, y, steps)
+    scene = Scene(model, start, x, y, masks, steps)
     if steps > min(LONGEST, WORK / state.theta.size) or scene.stays_finite():
-        scene, steps = Scene(model, state, x, y, 1), 1
+        scene, steps = Scene(model, state, x, y, masks, 1), 1
     if scene.stays_finite():  # what is not finite is something else, or it is so on one side alone
         return "not determined"
     found = [text for text, without in _suspects(scene) if without.stays_finite()]
@@ -176,6 +187,13 @@ def _suspects(scene: AnyScene) -> Iterator[tuple[str, AnyScene]]:
         tame_network = Network([_flatter(layer) for layer in model.network.layers])
         text = f"alpha = {steepest} of LeakyRelu is too large"
         yield text, scene._replace(model=replace(model, network=tame_network))
+    largest = max((layer.scale for *_, layer in model.network.dropouts), default=1.0)
+    if largest > 1e2 and isinstance(scene, Scene):  # in evaluation nothing is multiplied
+        usual_network = Network([_usual(layer) for layer in model.network.layers])
+        text = f"a Dropout multiplies by {largest:.3g}: its rate is too near to 1"
+        usual_masks = tuple((mask != 0) * mask.dtype.type(2) for mask in scene.masks)
+        without = replace(model, network=usual_network)
+        yield text, scene._replace(model=without, masks=usual_masks)
     for name, array, ordinary in (("x", scene.x, 1e2), ("y", scene.y, 1e3)):
         if (most := float(np.abs(array).max())) > ordinary:
             text = f"{name} holds numbers as large as {most:.3g}: standardize it"
@@ -204,6 +222,10 @@ def _steepest(network: Network) -> float | None:
 def _flatter(layer: Any) -> Any:
     steep = isinstance(layer, Activation) and isinstance(layer.function, LeakyRelu)
     return Activation(LeakyRelu()) if steep else layer
+
+
+def _usual(layer: Any) -> Any:
+    return Dropout(0.5) if isinstance(layer, Dropout) else layer
 
 
 def _forbidden(model: Model, state: State, y: Array, step: Step, first: Entry) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
-from refnn.layers import Dense
+from refnn.layers import Dense, Dropout
 from refnn.network import Network
 from refnn.own import is_own
 from refnn.state import State, Step
@@ -78,6 +78,8 @@ def _longest(network: Network, row: float, squares: float) -> float:
     for layer in network.layers:
         if isinstance(layer, Dense):
             row, width = math.sqrt(squares) * (row + 1), layer.outputs
+        elif isinstance(layer, Dropout):
+            row *= layer.scale
         elif type(layer.function) is LeakyRelu:
             row *= max(abs(layer.function.alpha), 1)
         elif type(layer.function) in TAME:

@@ -19,7 +19,7 @@ from refnn.runs.diagnosis import non_finite, why_not_finite
 from refnn.runs.finite import watch
 from refnn.runs.history import History
 from refnn.runs.interrupts import Pause
-from refnn.runs.loop import Callback, Epoch, check_plan, repeat
+from refnn.runs.loop import Callback, Epoch, check_plan, draw_masks, repeat
 from refnn.runs.memory import keep_freed_memory
 from refnn.state import State
 from refnn.training import Model, evaluate, train_step
@@ -54,7 +54,8 @@ def fit(
     epochs, batch_size : int
         Passes over the data, those of ``history`` included; rows in a batch (or fewer in the last).
     rng : numpy.random.Generator, optional
-        Shuffles the rows again in each epoch; without it they keep their order.
+        Shuffles the rows again in each epoch, and draws the masks of Dropout layers; without it
+        the rows keep their order.
     validation : (x, y), optional
         Held-out data, evaluated after each epoch.
     callback : callable, optional
@@ -117,9 +118,10 @@ def fit(
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
         losses = []
         for x_batch, y_batch in cut(x, y, plan.batch_size, rng):
-            step = train_step(model, state, x_batch, y_batch)
+            masks = draw_masks(model.network, rng, len(x_batch), x.dtype)
+            step = train_step(model, state, x_batch, y_batch, masks)
             if not (math.isfinite(step.loss) and finite(step)):
-                raise non_finite(model, start, state, y_batch, step, history)
+                raise non_finite(model, start, state, y_batch, masks, step, history)
             state = step.state
             losses.append(float(step.loss))
             pause(state, history)
@@ -154,9 +156,9 @@ def resume(
 ) -> tuple[State, History]:
     """Continue a run that was saved by ``fit(…, checkpoint=checkpoint)``, as if it never stopped.
 
-    The state, the history and the order of the rows are bit for bit those of a run that was not
-    interrupted; only the seconds of the history differ. The arguments are those of ``fit``, with
-    the checkpoint in the place of the state; ``epochs`` may be another number.
+    The state, the history, the order of the rows and the masks are bit for bit those of a run that
+    was not interrupted; only the seconds of the history differ. The arguments are those of ``fit``,
+    with the checkpoint in the place of the state; ``epochs`` may be another number.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from refnn.runs.history import History, NonFiniteError
 from refnn.runs.interrupts import Pause
 from refnn.runs.progress import track
 from refnn.state import Evaluation, State
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 
 Callback: TypeAlias = Callable[[int, State, History], None]
 
@@ -70,6 +70,11 @@ def check_plan(
     if not isinstance(history, History | None):
         raise TypeError(f"history is a {type(history).__name__}; expected a refnn.History, or None")
     checks.generator(rng, optional=True)
+    if rng is None and model.network.dropouts:
+        raise ValueError(
+            "rng = None; expected numpy.random.default_rng(seed): the network has Dropout layers, "
+            "and their masks are drawn from it"
+        )
     checks.flag("progress", progress)
     history = History() if history is None else _checked(history, validation is not None)
     epochs = checks.count("epochs", epochs, len(history.loss))
@@ -77,6 +82,14 @@ def check_plan(
     if checkpoint is not None:
         checkpoint.check_free()
     return plan
+
+
+def draw_masks(network: Any, rng: np.random.Generator | None, rows: int, dtype: Any) -> Masks:
+    """Draw the masks of a batch, if the network has Dropout layers."""
+    if rng is None or not network.dropouts:
+        return ()
+    masks: Masks = network.draw_masks(rng, rows, dtype)
+    return masks
 
 
 def _checked(history: History, validated: bool) -> History:

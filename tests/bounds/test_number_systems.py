@@ -15,7 +15,7 @@ from refnn.record import record
 from refnn.regularizers import L2
 from refnn.state import State
 from refnn.training import Model, train_step
-from tests.strategies import cases
+from tests.strategies import cases, exact_dropout_rates
 from tftwin.lockstep.roundoff import exact
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
@@ -30,7 +30,10 @@ def in_dtype(case, dtype):
         state=State(
             state.theta.astype(dtype), tuple(s.astype(dtype) for s in state.slots), state.step
         ),
-        batches=[(x.astype(dtype), y.astype(dtype)) for x, y in case.batches],
+        batches=[
+            (x.astype(dtype), y.astype(dtype), *[[m.astype(dtype) for m in ms] for ms in masks])
+            for x, y, *masks in case.batches
+        ],
     )
 
 
@@ -58,7 +61,7 @@ def test_every_array_keeps_the_dtype(dtype, data):
     assert isinstance(step.learning_rate, float)
 
 
-@given(cases(steps=1))
+@given(cases(steps=1, dropouts=exact_dropout_rates))
 def test_each_precision_is_within_its_bound_of_the_next(case):
     """The float32 step, held against the float64 step of the same numbers; and so on.
 
@@ -66,12 +69,12 @@ def test_each_precision_is_within_its_bound_of_the_next(case):
     2²⁹ or 2¹¹ times smaller: one bound more is room for it many times over.
     """
     wide = in_dtype(case, WIDER[case.dtype])
-    model, state, x, y = case.step
+    model, state, x, *rest = case.step
     carried = State(exact(state.theta), tuple(map(exact, state.slots)), state.step)
     with np.errstate(all="ignore"):
         plain = entries(case, train_step(*case.step))
         truth = entries(wide, train_step(*wide.step))
-        bounds = entries(case, train_step(model, carried, exact(x), y))
+        bounds = entries(case, train_step(model, carried, exact(x), *rest))
         compared = 0
         for one, other, bounded in zip(plain, truth, bounds, strict=True):
             if not hasattr(bounded.array, "bound"):

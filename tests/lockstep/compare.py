@@ -32,7 +32,8 @@ def expected_elements(case):
     theta, slots = case.network.size, len(case.optimizer.slot_names)
     families = 4 if case.dtype == np.float32 else 3  # layer, walk, mirror; float64
     total = 0
-    for x, y in case.batches:
+    for x, y, *drawn in case.batches:
+        masks = drawn[0] if drawn else ()
         width, outputs = case.network.inputs, 0
         for layer in case.network.layers:
             width = layer.outputs if isinstance(layer, Dense) else width
@@ -40,7 +41,8 @@ def expected_elements(case):
         layers = 2 * outputs + 3 + theta  # y and dy; data, penalty, total; gradients
         total += (1 + families) * layers + 1  # in the whole step too, and there the rate
         total += 3 * theta * (slots + 1)  # slots and update: the whole step, both rules alone
-        total += 2 * (theta * (slots + 1) + x.size + y.size + 1)  # inputs, the step count
+        given = x.size + y.size + sum(mask.size for mask in masks)
+        total += 2 * (theta * (slots + 1) + given + 1)  # inputs, the step count
     return total
 
 

@@ -183,19 +183,19 @@ def stale(old: Any) -> Any:
 def through_another_w(old: Any) -> Any:
     """The last layer's dx goes through a W whose numbers are moved by one place."""
 
-    def backward(self: Any, theta: Any, outputs: Any, dy: Any) -> Any:
+    def backward(self: Any, theta: Any, outputs: Any, dy: Any, *masks: Any) -> Any:
         last = max(i for i, layer in enumerate(self.layers) if isinstance(layer, Dense))
         moved = theta.copy()
         moved[self.slices[last]] = np.roll(theta[self.slices[last]], 1)
-        return old(self, moved, outputs, dy)
+        return old(self, moved, outputs, dy, *masks)
 
     return backward
 
 
 def clipped(old: Any) -> Any:
-    def backward(self: Any, theta: Any, outputs: Any, dy: Any) -> Any:
+    def backward(self: Any, theta: Any, outputs: Any, dy: Any, *masks: Any) -> Any:
         most = np.median(np.abs(dy))
-        return old(self, theta, outputs, np.clip(dy, -most, most))
+        return old(self, theta, outputs, np.clip(dy, -most, most), *masks)
 
     return backward
 
@@ -325,7 +325,8 @@ WALK = [
     Planted("dW1[0, 0] off by 1e-5", N, "backward", of_numbers(gradients(one_off(1e-5)))),
     Planted("dW1[0, 0] off by 1e-6", N, "backward", of_numbers(gradients(one_off(1e-6)))),
     Planted("dy scaled", N, "backward",
-            lambda old: lambda self, th, o, dy: old(self, th, o, dy * dy.dtype.type(1 + 1e-5))),
+            lambda old: lambda self, th, o, dy, *m: old(
+                self, th, o, dy * dy.dtype.type(1 + 1e-5), *m)),
     Planted("L2 left out of a layer", regularizers.L2, "gradient",
             lambda old: lambda self, W: old(self, W) if W.shape[1] not in (3, 10) else 0 * W),
     Planted("total off by 1e-6", loop, "Gradients", total(lambda v: v * (1 + 1e-6))),

@@ -12,10 +12,10 @@ from tftwin.lockstep.roundoff import plain
 
 def both(case):
     """A step, and its layers alone: refnn's numbers, and their bounds."""
-    model, state, x, y = case.step
+    model, state, x, y, *masks = case.step
     with np.errstate(all="ignore"):
-        step = train_step(model, state, x, y)
-        numbers = given_by(step, state.theta, y)
+        step = train_step(model, state, x, y, *masks)
+        numbers = given_by(step, state.theta, y, *masks)
         alone, bounds = on_refnn(model, numbers), bounds_of_layers(model, numbers)
     return step, alone, bounds
 

@@ -16,9 +16,9 @@ from tftwin.lockstep.verdict import judge_records
 @given(case=cases(steps=2))
 def test_records_are_read_as_they_were_written(case, tmp_path_factory):
     steps, state = [], case.state
-    for x, y in case.batches:
+    for batch in case.batches:
         with np.errstate(all="ignore"):
-            step = train_step(case.model, state, x, y)
+            step = train_step(case.model, state, *batch)
         steps.append(record(case.network, case.optimizer.slot_names, step))
         state = step.state
     path = tmp_path_factory.mktemp("records") / "run.npz"

@@ -26,16 +26,18 @@ class Training(RuleBasedStateMachine):
     @rule(seed=seeds, rows=st.sampled_from([1, 2, 7]))
     def step_with_another_batch(self, seed, rows):
         rng = np.random.default_rng(seed)
-        x, y = self.case.batches[0]
+        x, y, *masks = self.case.batches[0]
         self.batch = (
             rng.permutation(np.resize(x, (rows, x.shape[1]))),
             np.resize(y, (rows, y.shape[1])),
+            *([self.case.network.draw_masks(rng, rows, x.dtype)] if masks else []),
         )
         self.pending = True
 
     @rule()
     def cut_the_batch_to_one_row(self):
-        self.batch = tuple(a[:1] for a in self.batch)
+        x, y, *masks = self.batch
+        self.batch = x[:1], y[:1], *([mask[:1] for mask in drawn] for drawn in masks)
         self.pending = True
 
     def change_the_model(self, **parts):

@@ -120,8 +120,8 @@ def counts(change):
 
 def tf_counts(change):
     def make(old):
-        def step(self, x, y):
-            made = old(self, x, y)
+        def step(self, x, y, *masks):
+            made = old(self, x, y, *masks)
             return made._replace(state=made.state._replace(step=made.state.step - 1 + change))
 
         return step

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ LONGEST = 400
 ROOT = str(Path(refnn.__file__).parent)
 RNG = np.random.default_rng(3)
 NETWORK = refnn.multilayer([4, 5, 3], refnn.Relu())
+DROPPING = refnn.Network([refnn.Dense(4, 5), refnn.Dropout(0.5), refnn.Dense(5, 3)])
 MODEL = refnn.Model(NETWORK, refnn.MeanSquaredError(), refnn.SGDM())
 X = RNG.standard_normal((6, 4)).astype(np.float32)
 Y = RNG.standard_normal((6, 3)).astype(np.float32)
@@ -135,9 +137,14 @@ DOORS = {
         "regularizer": None}),
     "Model.initial_state": (MODEL.initial_state, {"rng": RNG, "initializer": None, "dtype": None}),
     "Model.state_at": (MODEL.state_at, {"theta": START.theta}),
+    "Dropout": (refnn.Dropout, {"rate": 0.5}),
+    "Network.draw_masks": (DROPPING.draw_masks, {"rng": RNG, "rows": 6, "dtype": None}),
     "backpropagate": (refnn.backpropagate, {
-        "model": MODEL, "theta": START.theta, "x": X, "y": Y}),
-    "train_step": (refnn.train_step, FITTED),
+        "model": MODEL, "theta": START.theta, "x": X, "y": Y, "masks": ()}),
+    "backpropagate with masks": (refnn.backpropagate, {
+        "model": replace(MODEL, network=DROPPING), "theta": START.theta, "x": X, "y": Y,
+        "masks": DROPPING.draw_masks(RNG, 6)}),
+    "train_step": (refnn.train_step, FITTED | {"masks": ()}),
     "predict": (refnn.predict, {"model": MODEL, "state": START, "x": X}),
     "evaluate": (refnn.evaluate, FITTED),
     "fit": (refnn.fit, FITTED | TRAIN | {"rng": None, "checkpoint": None, "history": None}),

@@ -87,7 +87,7 @@ BAD_NETWORKS = {
 }
 NO_OBJECTS = {
     "no layer": (
-        lambda: Network([Relu()]), "layers: number 1 is Relu(); expected a Dense or an Activation",
+        lambda: Network([Relu()]), "layers: number 1 is Relu(); expected a Dense, Activation",
     ),
     "a matrix for a derivative": (
         lambda: derivative(Softmax(), np.ones((1, 2))),

@@ -159,6 +159,8 @@ FUNCTIONS = {
     "Dense": (refnn.Dense, {"inputs": 2, "outputs": 3}, {
         "inputs": counts | st.just(HUGE), "outputs": counts | st.just(2**40),
         "use_bias": pick([0, 1, None, "no", HUGE])}),
+    "Dropout": (refnn.Dropout, {"rate": 0.5}, {
+        "rate": pick([None, "x", True, -0.1, 1, 1.5, np.nan, np.inf, [0.5]])}),
     "Network": (refnn.Network, {"layers": [refnn.Dense(2, 3)]}, {
         "layers": pick([None, 3, "x", [], [3], [refnn.Dense], [refnn.Activation(Relu())],
                         [refnn.Dense(2, 3), refnn.Dense(2, 3)], [refnn.Dense(2, 3), Relu()]])}),

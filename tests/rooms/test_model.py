@@ -17,6 +17,7 @@ from refnn import (
     CategoricalCrossentropy,
     Constant,
     Dense,
+    Dropout,
     Evaluation,
     Gradients,
     MeanSquaredError,
@@ -195,20 +196,25 @@ def test_a_loss_says_itself_that_it_takes_distributions():
 # backpropagate -----------------------------------------------------------------------------------
 
 
-def by_pieces(model, theta, x, y):
+def by_pieces(model, theta, x, y, masks=()):
     """The chain rule, layer by layer; the penalty on every W."""
     layers, slices = model.network.layers, model.network.slices
+    mask_of = iter(masks)
+    parts = [
+        next(mask_of) if isinstance(layer, Dropout) else theta[place]
+        for layer, place in zip(layers, slices, strict=True)
+    ]
     tape = [x]
-    for layer, place in zip(layers, slices, strict=True):
-        tape.append(layer.forward(theta[place], tape[-1]))
+    for layer, part in zip(layers, parts, strict=True):
+        tape.append(layer.forward(part, tape[-1]))
     data_loss, dy = value_and_gradient(model.loss, y, tape[-1])
     dys, gradients = [], []
-    for layer, place, before, after in reversed(
-        list(zip(layers, slices, tape[:-1], tape[1:], strict=True))
+    for layer, part, before, after in reversed(
+        list(zip(layers, parts, tape[:-1], tape[1:], strict=True))
     ):
         dys.insert(0, dy)
         gradients[:0] = layer.parameter_gradients(before, dy)
-        dy = layer.input_gradient(theta[place], before, after, dy)
+        dy = layer.input_gradient(part, before, after, dy)
     penalty = 0.0
     if model.regularizer is not None:
         weights = []
@@ -223,26 +229,27 @@ def by_pieces(model, theta, x, y):
 
 @given(cases(steps=1))
 def test_backpropagate_is_its_pieces(case):
-    model, state, x, y = case.step
+    model, state, *batch = case.step
     with np.errstate(all="ignore"):
-        found = backpropagate(model, state.theta, x, y)
-        assert same_bits(found, by_pieces(model, state.theta, x, y))
+        found = backpropagate(model, state.theta, *batch)
+        assert same_bits(found, by_pieces(model, state.theta, *batch))
         assert same_bits(found.loss, found.data_loss + found.penalty)
-        assert same_bits(found.loss, objective(model, state.theta, x, y))
-        assert same_bits(found.data_loss, value_of(model.loss, y, found.outputs[-1]))
-    assert found.outputs[0] is x
+        if not model.network.dropouts:
+            assert same_bits(found.loss, objective(model, state.theta, *batch))
+        assert same_bits(found.data_loss, value_of(model.loss, batch[1], found.outputs[-1]))
+    assert found.outputs[0] is batch[0]
     assert [g.shape for g in found.gradients] == [p.shape for p in model.network.parameters]
     assert {a.dtype for a in (*found.gradients, *found.output_gradients)} <= {case.dtype}
 
 
 @given(cases(steps=1))
 def test_a_step_is_backpropagate_then_update(case):
-    model, state, x, y = case.step
+    model, state, *batch = case.step
     with np.errstate(all="ignore"):
-        found = backpropagate(model, state.theta, x, y)
+        found = backpropagate(model, state.theta, *batch)
         gradient = np.concatenate([g.ravel() for g in found.gradients])
         rate = rate_at(model.optimizer.learning_rate, state.step)
-        step = train_step(model, state, x, y)
+        step = train_step(model, state, *batch)
         after = update(model.optimizer, state, gradient, rate)
         w, slots = model.optimizer.rule(
             state.theta, gradient, state.slots, state.step + 1, rate
@@ -266,19 +273,19 @@ def test_the_rate_of_a_step_is_that_of_the_updates_before_it():
 @given(cases(steps=1))
 def test_nothing_is_changed_in_place(case):
     """Neither the arguments nor, at a second call, what the first one gave."""
-    model, state, x, y = case.step
-    arguments = bits((state, x, y))
+    model, state, x, y, *masks = case.step
+    arguments = bits((state, x, y, masks))
     with np.errstate(all="ignore"):
-        found = backpropagate(model, state.theta, x, y)
-        step = train_step(model, state, x, y)
+        found = backpropagate(model, state.theta, x, y, *masks)
+        step = train_step(model, state, x, y, *masks)
         first = bits((found, step))
         gradient = np.concatenate(found.gradients, axis=None)
         flat = bits(gradient)
         update(model.optimizer, step.state, gradient, 0.5)
-        train_step(model, step.state, x, y)
+        train_step(model, step.state, x, y, *masks)
         predict(model, state, x)
         objective(model, state.theta, x, y)
-    assert bits((state, x, y)) == arguments
+    assert bits((state, x, y, masks)) == arguments
     assert bits((found, step)) == first
     assert bits(gradient) == flat
     for mine in (step.state.theta, *step.state.slots):
@@ -320,7 +327,7 @@ def test_an_update_in_blocks_has_the_same_bits(optimizer, size, dtype, monkeypat
 
 @given(cases(steps=1))
 def test_predict_takes_a_state_or_a_theta(case):
-    model, state, x, _ = case.step
+    model, state, x, *_ = case.step
     with np.errstate(all="ignore"):
         expected = model.network.forward(state.theta, x)[-1]
         assert same_bits(predict(model, state, x), expected)
@@ -357,8 +364,8 @@ def test_what_is_no_state_and_no_theta_is_refused():
     ("function", "names"),
     [
         (Model, "network loss optimizer regularizer"),
-        (backpropagate, "model theta x y"),
-        (train_step, "model state x y"),
+        (backpropagate, "model theta x y masks"),
+        (train_step, "model state x y masks"),
         (objective, "model theta x y"),
         (evaluate, "model state x y"),
         (predict, "model state x"),

@@ -51,12 +51,13 @@ def locked(arrays):
 
 
 def arrays_of(case):
-    return [case.state.theta, *case.state.slots, *(a for batch in case.batches for a in batch)]
+    drawn = (mask for _, _, *masks in case.batches for of_batch in masks for mask in of_batch)
+    return [case.state.theta, *case.state.slots, *(a for b in case.batches for a in b[:2]), *drawn]
 
 
 @given(cases(steps=1))
 def test_a_step_writes_into_no_argument(case):
-    arrays, (x, y) = arrays_of(case), case.batches[0]
+    arrays, (x, y) = arrays_of(case), case.batches[0][:2]
     before = locked(arrays)
     with np.errstate(all="ignore"):
         train_step(*case.step)
@@ -163,16 +164,16 @@ def test_the_layouts_are_what_they_are_called():
 @given(cases(steps=1))
 def test_other_layouts_in_memory_give_the_same_step(case):
     """Fortran order, strided, and reversed arrays: the same numbers, within the bound."""
-    model, state, x, y = case.step
+    model, state, x, y, *masks = case.step
     wide = np.empty((2 * len(x), 3 * x.shape[1]), x.dtype)
     wide[::2, ::3] = x
     spread = State(np.repeat(state.theta, 2)[::2], state.slots, state.step)
     with np.errstate(all="ignore"):
         one = train_step(*case.step).state
-        bounded = train_step(model, rounded(state), exact(x), y).state
+        bounded = train_step(model, rounded(state), exact(x), y, *masks).state
         for s, x_, y_ in [
             (state, np.asfortranarray(x), np.asfortranarray(y)),
             (state, wide[::2, ::3], np.ascontiguousarray(y[::-1])[::-1]),
             (spread, x, y),
         ]:
-            fill(one, train_step(model, s, x_, y_).state, bounded, everywhere=False)
+            fill(one, train_step(model, s, x_, y_, *masks).state, bounded, everywhere=False)

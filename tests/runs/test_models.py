@@ -26,6 +26,7 @@ from refnn import (
     CategoricalCrossentropy,
     Constant,
     Dense,
+    Dropout,
     ExponentialDecay,
     Identity,
     LeakyRelu,
@@ -81,12 +82,15 @@ def batch(model, dtype=np.float32):
     """Some rows, whose targets are distributions."""
     rng = np.random.default_rng(1)
     x = numbers(rng, (6, model.network.inputs)).astype(dtype)
-    return x, np.eye(model.network.outputs, dtype=dtype)[
-        rng.integers(model.network.outputs, size=6)
-    ]
+    classes = rng.integers(model.network.outputs, size=6)
+    y, masks = (
+        np.eye(model.network.outputs, dtype=dtype)[classes],
+        model.network.draw_masks(rng, 6, dtype),
+    )
+    return x, y, masks
 
 
-def check_round_trip(path, model, state, x, y, **options):
+def check_round_trip(path, model, state, *data, **options):
     """It is the same model, and its next step has the same bits."""
     save_model(path, model, state)
     saved = load_model(path, **options)
@@ -98,8 +102,10 @@ def check_round_trip(path, model, state, x, y, **options):
         None, None, (), (),
     )  # fmt: skip
     with np.errstate(all="ignore"):
-        assert same_bits(saved.predict(x), predict(model, state, x))
-        assert same_bits(train_step(saved.model, saved.state, x, y), train_step(model, state, x, y))
+        assert same_bits(saved.predict(data[0]), predict(model, state, data[0]))
+        assert same_bits(
+            train_step(saved.model, saved.state, *data), train_step(model, state, *data)
+        )
 
 
 # What comes back ---------------------------------------------------------------------------------
@@ -119,6 +125,7 @@ OPTIMIZERS = [
 ]  # fmt: skip
 NETWORKS = [
     Network([Dense(2, 3)]), Network([Activation(Relu()), Dense(2, 3, False), Dense(3, 3)]),
+    Network([Dropout(THIRD), Dense(2, 3), Dropout(0.5), Dense(3, 3)]),
 ]  # fmt: skip
 MODELS = [
     *(Model(multilayer([4, 5, 3], f, Softmax()), MeanSquaredError()) for f in ACTIVATIONS),
@@ -140,8 +147,8 @@ def test_a_model_comes_back_bit_for_bit(path, model, dtype):
 
 @given(cases(steps=1))
 def test_any_model_comes_back_bit_for_bit(tmp_path_factory, case):
-    model, state, x, y = case.step
-    check_round_trip(tmp_path_factory.getbasetemp() / "any.npz", model, state, x, y)
+    model, state, *data = case.step
+    check_round_trip(tmp_path_factory.getbasetemp() / "any.npz", model, state, *data)
 
 
 def test_these_models_hold_every_class_of_the_rooms():

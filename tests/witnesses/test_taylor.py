@@ -114,16 +114,25 @@ def check(taylor):
 
 def of_a_step(case, rng):
     """The training loss as a function of θ."""
-    model, state, x, y = case.step
+    model, state, x, y, *drawn = case.step
     network, loss = model.network, model.loss
+    masks = drawn[0] if drawn else ()
+    narrow = [mask.astype(np.float64) for mask in masks]
     wide_x, wide_y = exact(x.astype(np.float64)), y.astype(np.float64)
 
     def f(theta):
-        data = (x, y) if isinstance(theta, np.ndarray) else (wide_x, exact(wide_y))
-        return objective(model, theta, *data)
+        plain = isinstance(theta, np.ndarray)
+        data = (x, y) if plain else (wide_x, exact(wide_y))
+        if not masks:
+            return objective(model, theta, *data)
+        outputs = network.forward(theta, data[0], masks if plain else narrow)
+        value = loss.value(data[1], outputs[-1])
+        if model.regularizer is not None:
+            value = value + model.regularizer.value(network.weights(theta))
+        return value
 
     def branches(theta):
-        outputs = network.forward(theta, x)
+        outputs = network.forward(theta, x, masks)
         sides = [
             z.ravel() > 0
             for z, layer in zip(outputs, network.layers, strict=False)
@@ -137,8 +146,8 @@ def of_a_step(case, rng):
             sides += [(q >= CLIP).ravel(), (q <= 1 - CLIP).ravel()]
         return np.concatenate([*sides, np.zeros(0, bool)])
 
-    found = backpropagate(model, state.theta, x, y)
-    bounded = backpropagate(model, exact(state.theta.astype(np.float64)), wide_x, wide_y)
+    found = backpropagate(model, state.theta, x, y, masks)
+    bounded = backpropagate(model, exact(state.theta.astype(np.float64)), wide_x, wide_y, narrow)
     return Taylor(
         f,
         branches,
@@ -243,7 +252,7 @@ def test_the_gradient_of_l2_is_that_of_its_value(rate, seed):
     )
 
 
-@given(networks(smooth), seeds, st.integers(1, 4))
+@given(networks(smooth, dropouts=None), seeds, st.integers(1, 4))
 def test_the_gradients_by_every_layers_output(network, seed, rows):
     """∂(Σ dy · yₙ)/∂yᵢ, by a step of yᵢ alone through the layers behind it."""
     rng = np.random.default_rng(seed)

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refnn.layers import Dense
+from refnn.layers import Dense, Dropout
 from refnn.losses import value_and_gradient
 from refnn.record import Entry
 from refnn.state import Gradients, Step
 from refnn.training import Model
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.lockstep import definitions
 from tftwin.lockstep.bounds import with_kernels
 from tftwin.lockstep.definitions import Arithmetic
@@ -38,16 +38,19 @@ class Given(NamedTuple):
     output_gradients: Sequence[Any]
     """∂loss/∂y₁ … ∂loss/∂yₙ."""
     y_true: Any
+    masks: Sequence[Any] = ()
+    """Of the Dropout layers."""
 
-    def map(self, change: Callable[[Any], Any], y_true: Callable[[Any], Any]) -> "Given":
-        """Return the same with every array changed."""
+    def map(self, change: Callable[[Any], Any], data: Callable[[Any], Any]) -> "Given":
+        """Return the same with every array changed; the targets and the masks by ``data``."""
         return Given(
             change(self.theta),
             [change(a) for a in self.outputs],
             change(self.data_loss),
             change(self.penalty),
             [change(a) for a in self.output_gradients],
-            y_true(self.y_true),
+            data(self.y_true),
+            [data(mask) for mask in self.masks],
         )
 
     def cast(self, dtype: Any) -> "Given":
@@ -60,10 +63,11 @@ class Given(NamedTuple):
             return self.map(to, to)
 
 
-def given_by(found: Gradients | Step, theta: Array, y_true: Array) -> Given:
+def given_by(found: Gradients | Step, theta: Array, y_true: Array, masks: Masks = ()) -> Given:
     """Return what a step gives to each of its layers."""
     data_loss, penalty = (np.asarray(a, theta.dtype) for a in (found.data_loss, found.penalty))
-    return Given(theta, found.outputs, data_loss, penalty, found.output_gradients, y_true)
+    numbers = theta, found.outputs, data_loss, penalty, found.output_gradients
+    return Given(*numbers, y_true, masks)
 
 
 class Alone(NamedTuple):
@@ -99,15 +103,14 @@ def on_refnn(model: Model, given: Given) -> Alone:
     """Return what refnn's layers compute from what they are given."""
     network, theta, regularizer = model.network, given.theta, model.regularizer
     outputs, dxs, gradients = [], [], []
-    places = zip(
-        network.layers, network.slices, given.outputs[:-1], given.output_gradients, strict=True
-    )
-    for number, (layer, place, x, dy) in enumerate(places):
-        y = layer.forward(theta[place], x)
+    parts = network.parts(theta, given.masks)
+    places = zip(network.layers, parts, given.outputs[:-1], given.output_gradients, strict=True)
+    for number, (layer, part, x, dy) in enumerate(places):
+        y = layer.forward(part, x)
         outputs.append(y)
         gradients += layer.parameter_gradients(x, dy)
         if number:
-            dxs.append(layer.input_gradient(theta[place], x, y, dy))
+            dxs.append(layer.input_gradient(part, x, y, dy))
     value, dy = value_and_gradient(model.loss, given.y_true, given.outputs[-1])
     penalty: Any = given.penalty
     if regularizer is not None:
@@ -132,7 +135,7 @@ def bounds_of_layers(model: Model, given: Given, roundings: int = 0) -> Alone:
         one.bound = one.bound + roundings * one.unit * abs(a).astype(np.float64)
         return one
 
-    return on_refnn(widened, given.map(rounded if roundings else exact, lambda y: y))
+    return on_refnn(widened, given.map(rounded if roundings else exact, lambda a: a))
 
 
 def on_definitions(model: Model, given: Given, wide: Any = np.float64) -> Alone:
@@ -146,14 +149,14 @@ def on_definitions(model: Model, given: Given, wide: Any = np.float64) -> Alone:
         The dtype in which the definitions are evaluated.
     """
     a, network, regularizer = Arithmetic(given.theta.dtype.name), model.network, model.regularizer
-    theta, outputs, data_loss, penalty, dys, y_true = given.cast(wide)
+    theta, outputs, data_loss, penalty, dys, y_true, masks = given.cast(wide)
     ys, dxs, gradients, weights = [], [], [], []
-    start = 0
+    start, mask_of = 0, iter(masks)
     with np.errstate(all="ignore"):
         places = zip(network.layers, outputs[:-1], dys, strict=True)
         for number, (layer, x, dy) in enumerate(places):
             size = sum(int(np.prod(shape)) for shape in layer.shapes().values())
-            part = theta[start : start + size]
+            part = next(mask_of) if isinstance(layer, Dropout) else theta[start : start + size]
             start += size
             ys.append(definitions.forward(layer, a, part, x))
             if number:
@@ -200,6 +203,7 @@ class OnTensorflow:
             tf.constant(given.penalty),
             [tf.constant(a) for a in given.output_gradients],
             tf.constant(given.y_true),
+            [tf.constant(mask) for mask in given.masks],
         )
         numbers: Alone = tf.nest.map_structure(lambda tensor: tensor.numpy(), tensors)
         return numbers
@@ -212,29 +216,31 @@ class OnTensorflow:
         penalty: Tensor,
         output_gradients: Sequence[Tensor],
         y_true: Tensor,
+        masks: Sequence[Tensor],
     ) -> Alone:
-        regularizer = self.model.regularizer
+        network, regularizer = self.model.network, self.model.regularizer
+        parts = network.parts(theta, masks)
         ys, dxs, gradients = [], [], []
-        places = zip(self.model.network.layers, theta, outputs[:-1], output_gradients, strict=True)
-        for number, (layer, part, x, dy) in enumerate(places):
-            asked = ([x] if number else []) + list(part)
+        places = zip(network.layers, parts, theta, outputs[:-1], output_gradients, strict=True)
+        for number, (layer, part, variables, x, dy) in enumerate(places):
+            asked = ([x] if number else []) + list(variables)
             with tf.GradientTape() as tape:
                 tape.watch(asked)
                 results, seeds = [layer.forward(part, x)], [dy]
-                if part and regularizer is not None:
-                    results.append(regularizer.value(part[:1]))
+                if variables and regularizer is not None:
+                    results.append(regularizer.value(variables[:1]))
                     seeds.append(tf.ones((), x.dtype))
             answers = tape.gradient(results, asked, output_gradients=seeds)
             ys.append(results[0])
-            dxs += answers[: len(answers) - len(part)]
-            gradients += answers[len(answers) - len(part) :]
+            dxs += answers[: len(answers) - len(variables)]
+            gradients += answers[len(answers) - len(variables) :]
         with tf.GradientTape() as tape:
             tape.watch(outputs[-1])
             value = self.model.loss.value(y_true, outputs[-1])
         dxs.append(tape.gradient(value, outputs[-1]))
         of_theta = penalty
         if regularizer is not None:
-            of_theta = regularizer.value(self.model.network.weights(theta))
+            of_theta = regularizer.value(network.weights(theta))
         return Alone(ys, value, of_theta, data_loss + penalty, dxs, gradients)
 
 

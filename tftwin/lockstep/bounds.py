@@ -13,7 +13,7 @@ from refnn.optimizers import update
 from refnn.schedules import rate_at
 from refnn.state import State, Step
 from refnn.training import Model, train_step
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.lockstep import ledger
 from tftwin.lockstep.roundoff import Rounded, exact, gamma, largest, ulp
 
@@ -77,15 +77,17 @@ def with_kernels(model: Model, dtype: str) -> Model:
         Activation(with_kernel(layer.function, dtype))
         if isinstance(layer, Activation)
         else AnyOrder(layer.inputs, layer.outputs, layer.use_bias)
+        if isinstance(layer, Dense)
+        else layer
         for layer in model.network.layers
     ]
     return replace(model, network=Network(layers))
 
 
-def bounds_of_step(model: Model, state: State, x: Array, y: Array) -> Step:
+def bounds_of_step(model: Model, state: State, x: Array, y: Array, masks: Masks = ()) -> Step:
     """Return the step computed by refnn's own code on arrays that carry their bounds."""
     given = State(exact(state.theta), tuple(map(exact, state.slots)), state.step)
-    return train_step(with_kernels(model, state.theta.dtype.name), given, exact(x), y)
+    return train_step(with_kernels(model, state.theta.dtype.name), given, exact(x), y, masks)
 
 
 def bounds_of_rule(model: Model, state: State, gradient: Array, unit: float | None = None) -> State:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from refnn import checks, guards
 from refnn.runs.memory import keep_freed_memory
 from refnn.state import State
 from refnn.training import Model, train_step
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.counterparts import twin
 from tftwin.trainer import Mode, Trainer
 
@@ -50,6 +51,7 @@ def run_free(
     x: Array,
     y: Array,
     rows: Sequence[Array],
+    masks: Sequence[Masks] = (),
     *,
     mode: Mode = "function",
     looks: int = 100,
@@ -67,6 +69,8 @@ def run_free(
         The whole data set.
     rows : sequence of int Array
         The rows of each step's batch.
+    masks : sequence of tuple of Array
+        The masks of each step, if the network has Dropout layers.
     mode : {"function", "eager", "xla"}
         How TensorFlow computes a step.
     looks : int
@@ -76,6 +80,8 @@ def run_free(
     """
     if not len(rows):
         raise ValueError("rows is empty: nothing was compared")
+    if len(masks) not in (0, len(rows)):
+        raise ValueError(f"masks: {len(masks)} came; expected {len(rows)}, a tuple for each step")
     looks = checks.count("looks", looks)
     guards.check_model(model)
     guards.check_state(model, state)
@@ -90,12 +96,13 @@ def run_free(
     with np.errstate(all="ignore"):
         for start, stop in zip(stops, stops[1:], strict=False):
             began = time.perf_counter()
-            for batch in rows[start:stop]:
-                step = train_step(model, state, x[batch], y[batch])
+            drawn = masks[start:stop]
+            for batch, kept in zip_longest(rows[start:stop], drawn, fillvalue=()):
+                step = train_step(model, state, x[batch], y[batch], kept)
                 losses.append(step.loss)
                 state = step.state
             middle = time.perf_counter()
-            tf_losses.append(trainer.run(x, y, rows[start:stop]))
+            tf_losses.append(trainer.run(x, y, rows[start:stop], drawn))
             tf_seconds += time.perf_counter() - middle
             seconds += middle - began
             thetas.append(state.theta)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from refnn.record import Entry, record, state_entries
 from refnn.runs.memory import keep_freed_memory
 from refnn.state import State, Step
 from refnn.training import Model, train_step
-from refnn.typing import Array
+from refnn.typing import Array, Masks
 from tftwin.counterparts import twin
 from tftwin.lockstep import alone, ledger
 from tftwin.lockstep.arbiter import Evidence, explain
@@ -30,11 +30,14 @@ from tftwin.optimizers import update as tf_update
 from tftwin.tensorflow import tf
 from tftwin.trainer import Mode, Trainer
 
+Batch: TypeAlias = tuple[Array, Array] | tuple[Array, Array, Masks]
+"""x, y, and the masks of the Dropout layers."""
+
 
 def resynchronised(
     model: Model,
     state: State,
-    batches: Iterable[tuple[Array, Array]],
+    batches: Iterable[Batch],
     *,
     mode: Mode = "function",
     every: int = 1,
@@ -58,8 +61,8 @@ def resynchronised(
         Of refnn; its twin is made here.
     state : State
         Where to begin.
-    batches : iterable of (x, y)
-        One for each step.
+    batches : iterable of (x, y) or (x, y, masks)
+        One for each step; ``masks`` for a network with Dropout layers.
     mode : {"function", "eager", "xla"}
         How TensorFlow computes a step.
     every : int
@@ -84,14 +87,16 @@ def resynchronised(
     every = checks.count("every", every)
     lockstep = _Lockstep(model, state, mode, observe)
     report = lockstep.report
-    for number, (x, y) in enumerate(batches):
+    for number, (x, y, *drawn) in enumerate(batches):
+        masks: Masks = drawn[0] if drawn else ()
         with np.errstate(all="ignore"):
             guards.check_data(model, state.theta, x, y)
+            guards.check_masks(model.network, masks, len(x), x.dtype)
             if number % every:
-                step = train_step(model, state, x, y)
+                step = train_step(model, state, x, y, masks)
                 report.stopped = left_the_finite("refnn", model, step)
             else:
-                step = lockstep.compare(state, x, y)
+                step = lockstep.compare(state, x, y, masks)
         state = step.state
         if callback is not None:
             callback(number + 1)
@@ -131,16 +136,16 @@ class _Lockstep:
         self.rows: dict[tuple[str, str], Row] = {}
         self.in_float64 = state.theta.dtype == np.float32
 
-    def compare(self, state: State, x: Array, y: Array) -> Step:
+    def compare(self, state: State, x: Array, y: Array, masks: Masks) -> Step:
         """Make one step on both sides, judge all of it, and return refnn's."""
-        model = self.model
-        (mine, my_x, my_y), (theirs, their_x, their_y) = _copies(state, x, y), _copies(state, x, y)
+        model, batch = self.model, (x, y, masks)
+        (mine, my_batch), (theirs, their_batch) = _copies(state, batch), _copies(state, batch)
         start = time.perf_counter()
-        one = train_step(model, mine, my_x, my_y)
+        one = train_step(model, mine, *my_batch)
         self.report.seconds_refnn += time.perf_counter() - start
         self.trainer.load(theirs)
         start = time.perf_counter()
-        other = self.trainer.step(their_x, their_y)
+        other = self.trainer.step(*their_batch)
         self.report.seconds_tftwin += time.perf_counter() - start
         self.report.steps += 1
 
@@ -149,18 +154,18 @@ class _Lockstep:
             state,
             np.concatenate(one.gradients, axis=None),
             np.concatenate(other.gradients, axis=None),
-            alone.given_by(one, state.theta, y),
-            alone.given_by(other, state.theta, y),
+            alone.given_by(one, state.theta, y, masks),
+            alone.given_by(other, state.theta, y, masks),
         )
-        refnn, tftwin = self._whole(one, other, state, x, y)
+        refnn, tftwin = self._whole(one, other, state, batch)
         for pair in (self._rule(evidence, one, other), *self._layers(evidence, one, other)):
             refnn, tftwin = refnn + pair[0], tftwin + pair[1]
-        for side, (own_state, own_x, own_y), step in (
-            ("refnn", (mine, my_x, my_y), one),
-            ("tftwin", (theirs, their_x, their_y), other),
+        for side, own_state, own_batch, step in (
+            ("refnn", mine, my_batch, one),
+            ("tftwin", theirs, their_batch, other),
         ):
-            refnn += _inputs(side, state, x, y, state.step + 1)
-            tftwin += _inputs(side, own_state, own_x, own_y, step.state.step)
+            refnn += _inputs(side, state, batch, state.step + 1)
+            tftwin += _inputs(side, own_state, own_batch, step.state.step)
 
         divergences = judge_records(self.rows, state.step + 1, refnn, tftwin)
         self.report.divergences += explain(evidence, divergences)
@@ -172,14 +177,14 @@ class _Lockstep:
         return one
 
     def _whole(
-        self, one: Step, other: Step, state: State, x: Array, y: Array
+        self, one: Step, other: Step, state: State, batch: tuple[Array, Array, Masks]
     ) -> tuple[list[Entry], list[Entry]]:
         network, names = self.model.network, self.model.optimizer.slot_names
-        bounds = bounds_of_step(self.model, state, x, y)
+        bounds = bounds_of_step(self.model, state, *batch)
         sides = [record(network, names, step) for step in (one, other, bounds)]
         if self.report.steps == 1:
             with usual():
-                distances = bounds_of_step(self.model, state, x, y)
+                distances = bounds_of_step(self.model, state, *batch)
             sides.append(record(network, names, distances))
             self.report.usual = usual_distance(sides[0], sides[1], sides[3])
         return _bounded(sides[0], sides[2], state.theta.dtype), sides[1]
@@ -261,15 +266,20 @@ def _has_own_functions(model: Model) -> bool:
     return any(not type(p).__module__.startswith("refnn.") for p in parts if p is not None)
 
 
-def _copies(state: State, x: Array, y: Array) -> tuple[State, Array, Array]:
-    slots = tuple(slot.copy() for slot in state.slots)
-    return State(state.theta.copy(), slots, state.step), x.copy(), y.copy()
+def _copies(
+    state: State, batch: tuple[Array, Array, Masks]
+) -> tuple[State, tuple[Array, Array, Masks]]:
+    slots, (x, y, masks) = tuple(slot.copy() for slot in state.slots), batch
+    own = x.copy(), y.copy(), tuple(mask.copy() for mask in masks)
+    return State(state.theta.copy(), slots, state.step), own
 
 
-def _inputs(side: str, state: State, x: Array, y: Array, step: int) -> list[Entry]:
+def _inputs(side: str, state: State, batch: tuple[Array, Array, Masks], step: int) -> list[Entry]:
     """Return what surrounds a step: its inputs after it, and the number of updates done."""
     slots = [(f"slot {i}", slot) for i, slot in enumerate(state.slots)]
-    arrays = [("theta", state.theta), *slots, ("x", x), ("y", y)]
+    x, y, masks = batch
+    drawn = [(f"mask {i}", mask) for i, mask in enumerate(masks)]
+    arrays = [("theta", state.theta), *slots, ("x", x), ("y", y), *drawn]
     entries = [Entry("inputs", f"{side}'s {name}", array) for name, array in arrays]
     return [*entries, Entry("inputs", f"{side}'s step count", np.asarray(step, np.float64))]
 

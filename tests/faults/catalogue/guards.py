@@ -5,6 +5,7 @@ from tests.faults.planting import at
 
 # fmt: off
 targets = at("refnn.guards:check_targets", checks.guards, "", "labels that are no distribution")
+masks = at("refnn.guards:check_masks", checks.masks, "", "other numbers")
 fast = at("refnn.guards:check_batch", checks.guards, "", "another dtype")
 
 FAULTS = [
@@ -18,6 +19,10 @@ FAULTS = [
          "(dtype := theta.dtype)", note="the slow checks are never asked"),
     fast("guard: the fast look lets no rows in", "and n > 0", "and n >= 0", stage="no rows",
          note="off by one"),
+    masks("guard: any number is a mask", "if wrong.any():", "if False:",
+          note="what the layer multiplies by, taken on trust"),
+    masks("guard: no mask is asked for", "and type(masks) is tuple and not masks", "or not masks",
+          stage="no masks", note="training without dropout, silently"),
     at("refnn.checks:finite", checks.guards, "", "NaN")(
         "guard: NaN compared", "~np.isfinite(value)", "value == np.nan", note="NaN equals nothing",
     ),

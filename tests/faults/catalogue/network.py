@@ -5,14 +5,15 @@ from tests.faults.planting import F32, at
 
 # fmt: off
 forward = at("refnn.network:Network.forward", checks.lockstep, "square layers", "forward")
+parts = at("refnn.network:Network.parts", checks.lockstep, "square layers", "forward")
 backward = at("refnn.network:Network.backward", checks.lockstep, "square layers", "backward")
 
 FAULTS = [
-    forward("network: every layer is fed with x", "theta[place], outputs[-1]",
-            "theta[place], outputs[0]", note="chain broken"),
-    forward("network: slices in reverse", "self.slices, strict", "self.slices[::-1], strict",
-            caught_by=(checks.lockstep, "square layers without bias"),
-            note="layer order; the layers in between have no parameters"),
+    forward("network: every layer is fed with x", "part, outputs[-1]",
+            "part, outputs[0]", note="chain broken"),
+    parts("network: slices in reverse", "in self.slices", "in self.slices[::-1]",
+          caught_by=(checks.lockstep, "square layers without bias"),
+          note="layer order; the layers in between have no parameters"),
     forward("network: stale activations", "return outputs",
             "return self.__dict__.setdefault('tape', outputs)",
             note="a tape kept in the object, made by an earlier batch"),
@@ -29,8 +30,16 @@ FAULTS = [
              "gradients + layer.parameter_gradients(x, dy)", stage="gradient",
              caught_by=(checks.lockstep, "square layers without bias"),
              note="silent where all layers have one shape"),
-    backward("network: dx with the first layer's W", "theta[self.slices[i]]",
-             "theta[: len(theta[self.slices[i]])]", note="a slice without its start"),
+    backward("network: dx with the first layer's W", "parts[i]", "theta[: len(parts[i])]",
+             note="a slice without its start"),
+    parts("network: another layer's mask", "masks or", "masks[::-1] or",
+          caught_by=(checks.lockstep, "dropout"), note="masks in another order than the layers"),
+    backward("network: no mask on the way back", "self.parts(theta, masks)", "self.parts(theta)",
+             caught_by=(checks.lockstep, "dropout"), note="an argument not passed on"),
+    at("refnn.network:Network.draw_masks", checks.masks, "", "masks")(
+        "network: one mask for all rows", "rng, (rows, width)", "rng, (1, width)",
+        note="a mask row by row is what keeps the units apart",
+    ),
     backward("network: the tape is consumed", "outputs[i], outputs[i + 1]",
              "outputs[i], outputs.pop()", caught_by=(checks.purity, ""), stage="tape",
              note="a second backward finds nothing"),

@@ -14,7 +14,7 @@ objective = at("refnn.training:objective", checks.answers, "", "objective")
 PRICE = "regularizer.gradient(p.of(theta))"
 PENALTY = f"g + {PRICE} if p.is_weight else g"
 TOTAL = "data_loss + penalty,"
-BACKWARD = "network.backward(theta, outputs, dy)"
+BACKWARD = "network.backward(theta, outputs, dy, masks)"
 UPDATED = "update(model.asked_rule, state, gradient, learning_rate)"
 RIGHT_CLASS = "np.argmax(y_pred, axis=1) == np.argmax(y_true, axis=1)"
 
@@ -39,14 +39,21 @@ FAULTS = [
     back("model: its regularizer is ignored", "= model.asked",
          "= *model.asked[:2], None", stage="loss", note="a field that nobody reads"),
     back("backpropagate: backward with the updated weights", BACKWARD,
-         f"network.backward(theta - 0.1 * np.concatenate({BACKWARD}[1], axis=None), outputs, dy)",
+         BACKWARD.replace("theta,", f"theta - 0.1 * np.concatenate({BACKWARD}[1], axis=None),"),
          stage="backward", note="update before backward"),
     back("backpropagate: targets and outputs swapped", "(loss, y, outputs[-1])",
          "(loss, outputs[-1], y)", stage="backward", note="argument order"),
     back("backpropagate: forward with the weights of the batch before",
-         "network.forward(theta, x)",
-         "network.forward(network.__dict__.setdefault('first', theta), x)", stage="forward",
+         "network.forward(theta, x, masks)",
+         "network.forward(network.__dict__.setdefault('first', theta), x, masks)", stage="forward",
          note="a stale theta"),
+    back("backpropagate: the masks of the batch before", "network.forward(theta, x, masks)",
+         "network.forward(theta, x, network.__dict__.setdefault('first', masks))", stage="forward",
+         caught_by=(checks.lockstep, "dropout"), note="a mask kept in the object"),
+    predict("predict: drops too", "forward(theta, x)",
+            "forward(theta, x, [layer.draw(np.random.default_rng(0), (len(x), width),"
+            " x.dtype) for _, width, layer in model.network.dropouts])",
+            caught_by=(checks.masks, ""), note="training mode left on"),
     step("step: L2 decoupled", UPDATED, UPDATED.replace(
         "state,", "state._replace(theta=state.theta * (1 - 0.1 * learning_rate)),"),
          note="card 18"),

@@ -30,8 +30,16 @@ FAULTS = [
         note="wrong axis",
     ),
     in_twin("layers:Dense.forward", "square layers", "forward")(
-        "twin: W transposed", "tf.matmul(x, theta[0])", "tf.matmul(x, theta[0], transpose_b=True)",
+        "twin: W transposed", "tf.matmul(x, part[0])", "tf.matmul(x, part[0], transpose_b=True)",
         note="silent in square layers",
+    ),
+    in_twin("layers:Dropout.forward", "dropout", "forward")(
+        "twin: dropout not scaled", "x * part", "tf.where(part > 0, x, 0)",
+        note="Srivastava et al. scale in evaluation",
+    ),
+    in_twin("training:differentiate", "dropout", "forward")(
+        "twin: nothing dropped", "forward(theta, x, masks)", "forward(theta, x)",
+        note="an argument not passed on",
     ),
     in_twin("losses:MeanSquaredError.value", "mean squared error", "loss")(
         "twin: squares, mean over the batch only", "tf.reduce_mean(tf.square(y_pred - y_true))",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
-from refnn.layers import Activation, Dense
+from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
     CategoricalCrossentropy,
@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
     model: Model
     state: State
-    batches: list[tuple[Any, Any]]
+    batches: list[tuple[Any, ...]]
 
 
 def targets(rng: Any, loss: Any, rows: int, columns: int) -> Any:
@@ -77,7 +77,9 @@ def run(
             batch_y = numbers((rows, network.outputs))
         else:
             batch_y = targets(rng, loss, len(batch_x), network.outputs)
-        data.append((batch_x.astype(dtype), batch_y.astype(dtype)))
+        masks = network.draw_masks(rng, len(batch_x), dtype)
+        batch = batch_x.astype(dtype), batch_y.astype(dtype), masks
+        data.append(batch if masks else batch[:2])
     return Run(Model(network, loss, optimizer, regularizer), state, data)
 
 
@@ -125,6 +127,11 @@ def logits(dtype: Any, x: Any, loss: Any, output: Any = None, classes: Any = (2,
     return run(dtype, layers, loss, theta=np.eye(3).ravel(), x=x, y=labels, steps=1)
 
 
+DROPPING = [
+    Dense(3, 4), Activation(Tanh()), Dropout(0.5), Dense(4, 4), Dropout(0.5), Dense(4, 2)
+]  # fmt: skip
+"""Two masks of one shape and one scale."""
+
 LOCKSTEP: dict[str, Callable[[Any], list[Run]]] = {
     "sigmoid": lambda d: [run(d, dense([3, 4, 2], Sigmoid()))],
     "tanh": lambda d: [run(d, dense([3, 4, 2], Tanh()))],
@@ -143,6 +150,7 @@ LOCKSTEP: dict[str, Callable[[Any], list[Run]]] = {
     "square layers without bias": lambda d: [
         run(d, dense([3, 3, 3], Sigmoid(), use_bias=False), rows=3)
     ],
+    "dropout": lambda d: [run(d, DROPPING)],
     "deep": lambda d: [run(d, dense([3, 3, 3, 3, 2], Tanh(), Sigmoid()))],
     "L2": lambda d: [run(d, dense([3, 4, 2], Tanh()), optimizer=SGDM(0.1), regularizer=L2(0.1))],
     "mean squared error": lambda d: [run(d, dense([3, 4, n], Tanh())) for n in (1, 3)],

@@ -7,26 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from refnn import optimizers
+from refnn import fit, optimizers
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
 from refnn.complexity import complexity
 from refnn.datasets import one_hot, standardize
 from refnn.initializers import He, Normal, TruncatedNormal
+from refnn.layers import Dropout
 from refnn.losses import (
     Asymmetric,
     CategoricalCrossentropy,
     MeanSquaredError,
     SoftmaxCrossentropy,
 )
-from refnn.network import multilayer
+from refnn.network import Network, multilayer
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.record import STAGES, record
 from refnn.regularizers import L2
 from refnn.schedules import ExponentialDecay
 from refnn.state import State
-from refnn.training import Model, backpropagate, train_step
-from tests.faults.checks.common import CheckError, demand
-from tests.faults.checks.problems import EXTREME, dense, run, targets
+from refnn.training import Model, backpropagate, predict, train_step
+from tests.faults.checks.common import CheckError, demand, demand_equal
+from tests.faults.checks.problems import DROPPING, EXTREME, dense, run, targets
 from tests.helpers import same_bits
 
 FUNCTIONS = (Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), Softmax())
@@ -179,6 +180,43 @@ def initializers(dtype: Any, part: str) -> None:
     for W, fan_in in ((W1, 8), (W2, 3)):
         expected = math.sqrt(2 / fan_in) * generator.standard_normal(W.shape)
         demand(same_bits(W, expected.astype(dtype)), "weights", W)
+
+
+def masks(dtype: Any, part: str) -> None:
+    """A mask is 0 or 1 / (1 − rate), drawn anew for each batch, and used in training alone."""
+    network = Network(DROPPING)
+    one, other = network.draw_masks(np.random.default_rng(14), 50, dtype)
+    rng = np.random.default_rng(14)
+    for mask in (one, other):
+        demand_equal("masks", mask, np.where(rng.random((50, 4)) < 0.5, 0, 2).astype(dtype))
+    mask = Dropout(0.75).draw(np.random.default_rng(15), (4000, 3), dtype)
+    demand(set(np.unique(mask)) == {0, 4}, "masks", np.unique(mask))
+    kept = np.count_nonzero(mask) / mask.size  # of 12 000, four deviations of √(3/16 / 12 000)
+    demand(abs(kept - 0.25) < 0.016, "masks", f"{kept} are kept")
+    model, start, ((x, y, drawn), _) = run(dtype, DROPPING, optimizer=SGD(0.001), rows=8)
+    layers = [layer for layer in DROPPING if not isinstance(layer, Dropout)]
+    plain = Network(layers).forward(start.theta, x)[-1]
+    demand_equal("predict", predict(model, start, x), plain)
+    for stage, wrong in (
+        ("no masks", ()),
+        ("one mask", drawn[:1]),
+        ("other numbers", [mask / 2 for mask in drawn]),
+        ("other rows", [mask[:-1] for mask in drawn]),
+    ):
+        try:
+            train_step(model, start, x, y, wrong)
+        except ValueError:
+            continue
+        raise CheckError(stage, "they were let in")
+    ours, theirs = np.random.default_rng(16), np.random.default_rng(16)
+    end, _ = fit(model, start, x, y, epochs=2, batch_size=3, rng=theirs, progress=False)
+    state = start
+    for _ in range(2):
+        order = ours.permutation(8)
+        for rows in (order[:3], order[3:6], order[6:]):
+            drawn = network.draw_masks(ours, len(rows), dtype)
+            state = train_step(model, state, x[rows], y[rows], drawn).state
+    demand(same_bits(end, state), "fit", "another run than a loop's")
 
 
 def records(dtype: Any, part: str) -> None:

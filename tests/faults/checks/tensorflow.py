@@ -1,17 +1,21 @@
 """TensorFlow and Keras as witnesses: derivatives by the tape, training kernels, losses."""
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
 from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh, derivative
+from refnn.guards import check_masks
+from refnn.layers import Dense, Dropout
 from refnn.losses import (
     Asymmetric,
     CategoricalCrossentropy,
     MeanSquaredError,
     SoftmaxCrossentropy,
 )
+from refnn.network import Network
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.record import record
 from refnn.training import train_step
@@ -166,6 +170,23 @@ def derivatives(dtype: Any, part: str) -> None:
         bound = derivative(function, exact(x)).bound
         for divergence in judge(Row("derivative", "f'"), 1, value, other, bound):
             raise CheckError(divergence.stage, f"{function}: {divergence}")
+
+
+def dropouts(dtype: Any, part: str) -> None:
+    """``tf.nn.dropout``, whose mask is what it makes of ones, has the same numbers."""
+    rng = np.random.default_rng(17)
+    x, dy = (rng.standard_normal((6, 5)).astype(dtype) for _ in range(2))
+    for rate in (0.0, 0.1, 0.5, 0.9):
+        drop = functools.partial(tf.nn.experimental.stateless_dropout, rate=rate, seed=[1, 2])
+        mask, tensor = drop(tf.ones(x.shape, dtype)).numpy(), tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            y = drop(tensor)
+        dx = tape.gradient(y, tensor, output_gradients=tf.constant(dy)).numpy()
+        layer = Dropout(rate)
+        check_masks(Network([Dense(5, 1), layer, Dense(1, 1)]), (mask[:, :1],), 6, dtype)
+        demand_equal("forward", layer.forward(mask, x), y.numpy())
+        demand_equal("backward", layer.input_gradient(mask, x, y, dy), dx)
 
 
 def per_sample(dtype: Any, part: str) -> None:

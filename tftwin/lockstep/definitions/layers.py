@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from refnn.layers import Dense, Layer
+from refnn.layers import Dense, Dropout, Layer
 from refnn.regularizers import L2
 from refnn.typing import Array
 from tftwin.lockstep.definitions.activations import BACKWARD, FORWARD
@@ -33,6 +33,12 @@ def dense_input_gradient(layer: Dense, a: Arithmetic, theta: Array, dy: Array) -
     return _product(a, dy, W.T)
 
 
+def dropout_forward(layer: Dropout, a: Arithmetic, mask: Array, x: Array) -> Defined:
+    """y = x ⊙ mask: one product; where the mask is 0, so is y. dx = dy ⊙ mask is the same."""
+    y = x * mask
+    return Defined(y, a.u * abs(y) + mask * flushed(a, x) + a.tiny * (y != 0))
+
+
 def weight_and_bias(layer: Dense, theta: Array) -> tuple[Array, Array]:
     """A layer's slice of θ → W, row by row, and then b (0 without a bias)."""
     cut = layer.inputs * layer.outputs
@@ -53,18 +59,22 @@ def _product(a: Arithmetic, one: Array, other: Array, and_then: Array | float = 
     return Defined(lambda: one @ other, np.where(overflow, np.inf, bound))
 
 
-def forward(layer: Layer, a: Arithmetic, theta: Array, x: Array) -> Defined | None:
+def forward(layer: Layer, a: Arithmetic, part: Array, x: Array) -> Defined | None:
     """Return the definition of a layer's output; None for a function of the user's own."""
     if isinstance(layer, Dense):
-        return dense_forward(layer, a, theta, x)
+        return dense_forward(layer, a, part, x)
+    if isinstance(layer, Dropout):
+        return dropout_forward(layer, a, part, x)
     define = FORWARD.get(type(layer.function))
     return None if define is None else define(layer.function, a, x)
 
 
-def input_gradient(layer: Layer, a: Arithmetic, theta: Array, x: Array, dy: Array) -> Any:
+def input_gradient(layer: Layer, a: Arithmetic, part: Array, x: Array, dy: Array) -> Any:
     """Return the definition of ∂loss/∂x; None for a function of the user's own."""
     if isinstance(layer, Dense):
-        return dense_input_gradient(layer, a, theta, dy)
+        return dense_input_gradient(layer, a, part, dy)
+    if isinstance(layer, Dropout):
+        return dropout_forward(layer, a, part, dy)
     define = BACKWARD.get(type(layer.function))
     return None if define is None else define(layer.function, a, dy, x)
 
