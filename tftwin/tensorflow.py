@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hold back the notes that TensorFlow's C++ writes to standard error while it loads.
 
     No environment variable silences all its notes on oneDNN and CUDA; TF_ENABLE_ONEDNN_OPTS=0
@@ -31,7 +31,7 @@ def _quiet() -> Iterator[None]:
 
 
 try:
-    with _quiet():
+    with quiet():
         import tensorflow as tf
 
         tf.config.set_visible_devices([], "GPU")  # the ledger and the bounds are of CPU kernels

@@ -1,0 +1,304 @@
+"""Keras' side to refnn's: layers, loss, penalty, optimizer, slots; and each change in words."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from refnn import activations, losses
+from refnn.activations import Function
+from refnn.layers import Activation, Dense, Layer
+from refnn.losses import Loss
+from refnn.network import Network
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Optimizer, RMSProp
+from refnn.regularizers import L2
+from refnn.schedules import ExponentialDecay
+from refnn.state import State
+from refnn.training import Model
+from refnn.typing import Array, Slots
+from tftwin.keras_models.description import STAGES, Described, Description, KerasLayer, Lack
+from tftwin.keras_models.inspection import Inspection, Place, Preparation
+from tftwin.keras_models.state import KerasState
+
+HIDDEN = ("softmax", "sigmoid")
+"""Activations whose logits Keras' crossentropies find."""
+
+
+def to_refnn(source: str, description: Description, keras_state: KerasState) -> Inspection:
+    """Return a Keras model with all that it is in refnn.
+
+    Raises
+    ------
+    ValueError
+        If refnn lacks a layer or an activation: then nothing can be compared.
+    """
+    said: list[str] = []
+    lacks = list(description.lacks)
+    loss, hidden = _loss(description, keras_state, said, lacks)
+    layers, places = _layers(description, hidden, said, lacks)
+    network = Network(layers)
+    loss = _checked(network, loss, lacks)
+    regularizer = _regularizer(description, said, lacks)
+    optimizer, slots = _optimizer(description, keras_state, said, lacks)
+    first = min((STAGES.index(lack.stage) for lack in lacks), default=len(STAGES))
+    return Inspection(
+        source=source,
+        description=description,
+        keras_state=keras_state,
+        network=network,
+        loss=loss,
+        optimizer=optimizer,
+        regularizer=regularizer,
+        state=State(keras_state.theta, slots, keras_state.iterations if optimizer else 0),
+        preparation=Preparation(
+            description.shape,
+            network.outputs,
+            description.loss is not None
+            and description.loss.name == "sparse_categorical_crossentropy",
+            description.dtype,
+            description.input_dtype,
+        ),
+        places=tuple(places),
+        mappings=tuple(said),
+        lacks=tuple(lack.what for lack in lacks),
+        stages=STAGES[:first],
+    )
+
+
+# Layers ------------------------------------------------------------------------------------------
+
+
+def function_of(described: Described) -> Function | None:
+    """Return refnn's activation for one of Keras; None if refnn lacks it."""
+    name, arguments = described.name, described.arguments
+    if name in ("leaky_relu", "LeakyReLU", "ReLU"):
+        slope = arguments.get("negative_slope", 0.2)
+        plain = name == "ReLU" and slope == 0
+        return activations.Relu() if plain else activations.LeakyRelu(slope)
+    return SAME.get(name)
+
+
+SAME: dict[str, Function] = {
+    "linear": activations.Identity(),
+    "relu": activations.Relu(),
+    "sigmoid": activations.Sigmoid(),
+    "tanh": activations.Tanh(),
+    "softmax": activations.Softmax(),
+    "Softmax": activations.Softmax(),
+}
+"""Activations without arguments, by Keras' names."""
+
+
+def activation_of(layer: KerasLayer) -> Described | None:
+    """Return the activation that a layer of Keras applies; None for a Flatten, say."""
+    if layer.kind in ("Dense", "Activation"):
+        activation: Described = layer.arguments["activation"]
+        linear = layer.kind == "Dense" and activation.name == "linear"
+        return None if linear else activation
+    return Described(layer.kind, layer.arguments) if layer.kind in KINDS else None
+
+
+KINDS = ("ELU", "LeakyReLU", "ReLU", "Softmax")
+"""Layers that are an activation."""
+
+
+def _layers(
+    description: Description, hidden: int | None, said: list[str], lacks: list[Lack]
+) -> tuple[list[Layer], list[Place]]:
+    """Return refnn's layers, without those activations that the loss is fused with."""
+    layers: list[Layer] = []
+    places = []
+    for number, layer in enumerate(description.layers):
+        first = len(layers) + 1
+        if layer.kind == "Dense":
+            units, use_bias = layer.arguments["units"], layer.arguments["use_bias"]
+            layers.append(Dense(layer.inputs[-1], units, use_bias))
+        if layer.kind == "Dropout" and layer.arguments["rate"]:
+            rate = layer.arguments["rate"]
+            lacks.append(Lack(f"layer {layer.name!r}: Dropout({rate}) in training", "loss"))
+        activation = activation_of(layer)
+        function = None
+        if activation is not None:
+            function = function_of(activation)
+            if function is None:
+                raise ValueError(
+                    f"layer {layer.name!r}: the activation {activation.name}, which refnn lacks"
+                )
+            if activation.name == "leaky_relu":
+                said.append(f"{layer.name}: leaky_relu has the slope 0.2")
+            if isinstance(function, activations.LeakyRelu) and description.dtype == "float64":
+                said.append(
+                    f"{layer.name}: Keras rounds the slope {function.alpha} to float32 "
+                    "(leaky-slope-float32)"
+                )
+            if hidden is None or number < hidden:
+                layers.append(Activation(function))
+                function = None
+        numbers = tuple(range(first, len(layers) + 1))
+        places.append(Place(layer.name, numbers, function))
+    return layers, places
+
+
+# Loss --------------------------------------------------------------------------------------------
+
+
+def _loss(
+    description: Description, state: KerasState, said: list[str], lacks: list[Lack]
+) -> tuple[Loss | None, int | None]:
+    """Return refnn's loss, and the number of the Keras layer whose activation it is fused with."""
+    if description.loss is None:
+        return None, None
+    name = description.loss.name
+    if description.dtype != state.floatx:
+        what = (
+            f"a loss in {state.floatx} of layers in {description.dtype} (loss-casts): build the "
+            f"model under keras.config.set_floatx({description.dtype!r})"
+        )
+        lacks.append(Lack(what, "loss"))
+        return None, None
+    if name == "mean_squared_error":
+        return losses.MeanSquaredError(), None
+    fused, plain = FUSED.get(name, (None, None))
+    number, activation = _hidden(description)
+    logits = activation is not None or description.loss.arguments["from_logits"]
+    kind = getattr(losses, (fused if logits else plain) or "", None)
+    if kind is None:
+        lacks.append(Lack(f"loss {name}", "loss"))
+        return None, None
+    if activation is not None:
+        said.append(
+            f"{activation} + {name} is trained from hidden logits: {fused}, and the network ends "
+            "before the activation (hidden-logits)"
+        )
+        if FITS[name] != activation:
+            said.append(
+                f"Keras takes the logits behind the {activation} for those of a {FITS[name]}"
+            )
+    if name == "sparse_categorical_crossentropy":
+        said.append("class numbers become one-hot rows")
+    made: Loss = kind()
+    return made, number
+
+
+FUSED = {
+    "categorical_crossentropy": ("SoftmaxCrossentropy", "CategoricalCrossentropy"),
+    "sparse_categorical_crossentropy": ("SoftmaxCrossentropy", "CategoricalCrossentropy"),
+    "binary_crossentropy": ("SigmoidCrossentropy", "BinaryCrossentropy"),
+    "mean_absolute_error": (None, "MeanAbsoluteError"),
+}
+"""refnn's losses: from logits, and from what the network gives."""
+FITS = {
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+    "binary_crossentropy": "sigmoid",
+}
+
+
+def _hidden(description: Description) -> tuple[int | None, str | None]:
+    """Return the number and the name of a last softmax or sigmoid whose logits Keras finds.
+
+    Behind it may stand linear activations, which return the same tensor, and nothing else.
+    """
+    for number in reversed(range(len(description.layers))):
+        activation = activation_of(description.layers[number])
+        if activation is None or activation.name.lower() not in (*HIDDEN, "linear"):
+            break
+        if activation.name != "linear":
+            return number, activation.name.lower()
+    return None, None
+
+
+def _checked(network: Network, loss: Loss | None, lacks: list[Lack]) -> Loss | None:
+    """Return the loss if refnn takes it behind this network."""
+    if loss is not None:
+        try:
+            Model(network, loss)
+        except ValueError as error:
+            lacks.append(Lack(str(error), "loss"))
+            return None
+    return loss
+
+
+def _regularizer(description: Description, said: list[str], lacks: list[Lack]) -> L2 | None:
+    """Return L2 with twice Keras' λ, which must be the same in every Dense."""
+    rates = {layer.name: layer.arguments["l2"] for layer in description.layers if layer.shapes()}
+    if len(set(rates.values())) > 1:
+        words = ", ".join(f"{name}: {rate}" for name, rate in rates.items())
+        lacks.append(Lack(f"L2 of another λ in each Dense ({words})", "gradient"))
+        return None
+    rate = next(iter(rates.values()))
+    if rate is None:
+        return None
+    said.append(f"Keras' L2({rate}) has no ½: refnn's λ is {2 * rate} (l2-half)")
+    return L2(2 * rate)
+
+
+# Optimizer ---------------------------------------------------------------------------------------
+
+
+class Mapped(NamedTuple):
+    """refnn's rule, and its slots."""
+
+    optimizer: Optimizer | None
+    slots: Slots
+
+
+def _optimizer(
+    description: Description, state: KerasState, said: list[str], lacks: list[Lack]
+) -> Mapped:
+    """Return refnn's rule of that name, with Keras' hyper-parameters as they were said."""
+    described = description.optimizer
+    if described is None:
+        return Mapped(None, ())
+    try:
+        return _rule(described, state, said)
+    except ValueError as error:
+        lacks.append(Lack(str(error), "update"))
+        return Mapped(None, ())
+
+
+def _rule(described: Described, state: KerasState, said: list[str]) -> Mapped:
+    name, given, slots = described.name, described.arguments, state.slots
+    rate = rate_of(given["learning_rate"], state.floatx)
+    if name == "SGD" and not given["momentum"]:
+        return Mapped(SGD(rate), ())
+    if name == "SGD" and not given["nesterov"]:
+        said.append(
+            "SGD(momentum) becomes SGDM, which has 1 − β on the gradient: m = −(1 − β) v / lr "
+            "(momentum-one-minus-beta)"
+        )
+        beta = given["momentum"]
+        return Mapped(SGDM(rate, beta), (averaged(slots["momentum"], rate, beta),))
+    if name == "Adagrad":
+        return Mapped(Adagrad(rate, given["epsilon"]), (slots["accumulator"],))
+    if name == "RMSprop":
+        return Mapped(RMSProp(rate, given["rho"], given["epsilon"]), (slots["velocity"],))
+    if name == "Adam":
+        rule = Adam(rate, given["beta_1"], given["beta_2"], given["epsilon"])
+        return Mapped(rule, (slots["momentum"], slots["velocity"]))
+    raise ValueError(f"optimizer {name}{' with nesterov' if name == 'SGD' else ''}")
+
+
+def rate_of(said: float | Described, floatx: str) -> float | ExponentialDecay:
+    """Return the learning rate as a person wrote it.
+
+    Keras keeps a number as a variable of floatx: 0.01 is 0.009999999776482582 there. The shortest
+    decimal that rounds to it is what was written; in a float32 network both have the same bits.
+    """
+    if isinstance(said, Described):
+        return ExponentialDecay(**said.arguments)
+    return float(str(np.float32(said))) if floatx == "float32" else said
+
+
+def averaged(velocity: Array, rate: float | ExponentialDecay, beta: float) -> Array:
+    """Keras' v = μ v − lr g → refnn's m = β m + (1 − β) g, at a constant rate: −(1 − β) v / lr.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not constant, or 0: then v is no multiple of m. A v of 0 always maps.
+    """
+    if not velocity.any():
+        return np.zeros_like(velocity)
+    if callable(rate) or not rate:
+        raise ValueError("the momentum of SGD, under a learning rate that is not constant")
+    return velocity * (-(1 - beta) / rate)
