@@ -6,7 +6,7 @@ import numpy as np
 
 from refnn import activations, losses
 from refnn.activations import Function
-from refnn.layers import Activation, Dense, Layer
+from refnn.layers import Activation, Dense, Dropout, Layer
 from refnn.losses import Loss
 from refnn.network import Network
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Optimizer, RMSProp
@@ -34,7 +34,7 @@ def to_refnn(source: str, description: Description, keras_state: KerasState) -> 
     said: list[str] = []
     lacks = list(description.lacks)
     loss, hidden = _loss(description, keras_state, said, lacks)
-    layers, places = _layers(description, hidden, said, lacks)
+    layers, places = _layers(description, hidden, said)
     network = Network(layers)
     loss = _checked(network, loss, lacks)
     regularizer = _regularizer(description, said, lacks)
@@ -102,7 +102,7 @@ KINDS = ("ELU", "LeakyReLU", "ReLU", "Softmax")
 
 
 def _layers(
-    description: Description, hidden: int | None, said: list[str], lacks: list[Lack]
+    description: Description, hidden: int | None, said: list[str]
 ) -> tuple[list[Layer], list[Place]]:
     """Return refnn's layers, without those activations that the loss is fused with."""
     layers: list[Layer] = []
@@ -112,9 +112,8 @@ def _layers(
         if layer.kind == "Dense":
             units, use_bias = layer.arguments["units"], layer.arguments["use_bias"]
             layers.append(Dense(layer.inputs[-1], units, use_bias))
-        if layer.kind == "Dropout" and layer.arguments["rate"]:
-            rate = layer.arguments["rate"]
-            lacks.append(Lack(f"layer {layer.name!r}: Dropout({rate}) in training", "loss"))
+        if layer.kind == "Dropout":
+            layers.append(Dropout(layer.arguments["rate"]))
         activation = activation_of(layer)
         function = None
         if activation is not None:

@@ -7,7 +7,7 @@ import numpy as np
 from refnn import activations, guards, losses
 from refnn.activations import Function
 from refnn.checks import short
-from refnn.layers import Dense
+from refnn.layers import Dense, Dropout
 from refnn.losses import Loss
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.schedules import Constant, ExponentialDecay
@@ -72,6 +72,8 @@ def describe_refnn(
             arguments: dict[str, Any] = {"units": layer.outputs, "use_bias": layer.use_bias}
             arguments |= {"activation": Described("linear"), "l2": l2}
             layers.add("Dense", arguments, (layer.outputs,))
+        elif isinstance(layer, Dropout):
+            layers.add("Dropout", {"rate": layer.rate}, layers.shape)
         else:
             layers.activate(layer.function)
     if type(model.loss) is losses.CategoricalCrossentropy:
