@@ -7,9 +7,9 @@ the field that holds it: ``beta: Share = 0.9`` in a class that inherits ``Checke
 import math
 import numbers
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from inspect import get_annotations
+from inspect import get_annotations, signature
 from types import ModuleType
 from typing import Annotated, Any, TypeAlias
 
@@ -134,6 +134,14 @@ def items(name: str, value: Any, expected: str) -> tuple[Any, ...]:
         raise TypeError(f"{name} = {short(value)}; expected {expected}") from None
 
 
+def iterator(name: str, value: Any, expected: str) -> Iterator[Any]:
+    """Return an iterator over a value, and refuse what has none."""
+    try:
+        return iter(value)
+    except TypeError:
+        raise TypeError(f"{name} = {short(value)}; expected {expected}") from None
+
+
 def provides(name: str, value: Any, example: str, *attributes: str) -> None:
     """Refuse an object without these attributes, and a class in the place of its object.
 
@@ -180,6 +188,36 @@ def finite(name: str, value: Array) -> None:
         raise ValueError(
             f"{name} holds {value[where]} at {list(where)}; expected finite numbers "
             f"({int(bad.sum())} of {value.size} are not)"
+        )
+
+
+def scheduled(rate: Any, step: int) -> float:
+    """Return the rate that a schedule gave as a Python float: finite, and at least 0."""
+    real: Any = isinstance(rate, numbers.Real)
+    if not (real and 0 <= rate < math.inf):
+        raise ValueError(
+            f"learning_rate: the schedule gave {short(rate)} at step {step}; expected a "
+            "finite number of at least 0"
+        )
+    return float(rate)
+
+
+def function(name: str, value: Any, arguments: Sequence[str], *, optional: bool = True) -> None:
+    """Refuse what cannot be called with so many arguments; accept None if it is optional."""
+    if optional and value is None:
+        return
+    takes = callable(value) and not isinstance(value, type)
+    if takes:
+        try:
+            signature(value).bind(*arguments)
+        except TypeError:
+            takes = False
+        except ValueError:  # written in C, and says nothing of its arguments
+            pass
+    if not takes:
+        none = ", or None" if optional else ""
+        raise TypeError(
+            f"{name} = {short(value)}; expected a function of ({', '.join(arguments)}){none}"
         )
 
 

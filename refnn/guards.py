@@ -32,7 +32,7 @@ def check_parts(model: AnyModel) -> None:
         checks.provides("loss", loss, "refnn.MeanSquaredError()", "value", "gradient")
     checks.provides("loss", loss, "refnn.MeanSquaredError()")
     _check_halves(loss)
-    _check_pair(model.network, loss)
+    check_pair(model.network, loss)
     checks.provides("optimizer", optimizer, "refnn.SGD()", "rule", "slot_names", "learning_rate")
     if model.regularizer is not None:
         checks.provides("regularizer", model.regularizer, "refnn.L2(0.01)", "value", "gradient")
@@ -51,32 +51,60 @@ def _check_halves(loss: Loss) -> None:
                 )
 
 
-def _check_pair(network: Network, loss: Loss) -> None:
+def check_pair(network: AnyNetwork, loss: Any) -> None:
     """Refuse a loss that takes logits behind a softmax, or probabilities behind none."""
-    layers = [layer for layer in network.layers if not isinstance(layer, Dropout)]
+    layers = [layer for layer in network.layers if not _is_a(layer, Dropout)]
     functions = [getattr(layer, "function", None) for layer in layers]
-    while type(functions[-1]) is Identity:
+    while _is_a(functions[-1], Identity):
         functions.pop()
     last = "a Dense layer" if functions[-1] is None else checks.short(functions[-1])
-    if type(loss) is SoftmaxCrossentropy and type(functions[-1]) is Softmax:
+    if _is_a(loss, SoftmaxCrossentropy) and _is_a(functions[-1], Softmax):
         raise ValueError(
             f"loss: SoftmaxCrossentropy expects logits, and the network ends in {last}; expected "
             "CategoricalCrossentropy(), or no Softmax at the end"
         )
-    plain = functions[-1] is None or type(functions[-1]) in (Relu, LeakyRelu, Tanh)
-    if type(loss) is CategoricalCrossentropy and plain:
+    plain = functions[-1] is None or _is_a(functions[-1], Relu, LeakyRelu, Tanh)
+    if _is_a(loss, CategoricalCrossentropy) and plain:
         raise ValueError(
             f"loss: CategoricalCrossentropy expects probabilities, and the network ends in {last}; "
             "expected SoftmaxCrossentropy(), which takes logits, or a Softmax at the end"
         )
 
 
-def check_model(model: AnyModel) -> None:
-    """Refuse anything but a model."""
-    if getattr(model, "network", None) is None or isinstance(model, type):
-        raise TypeError(
-            f"model is a {type(model).__name__}; expected refnn.Model(network, loss, optimizer)"
-        )
+def _is_a(value: Any, *kinds: type) -> bool:
+    """Whether a value is of one of these classes of refnn, or of the class of the same name."""
+    kind = type(value)
+    side, _, room = kind.__module__.partition(".")
+    return side in MODELS and (room, kind.__name__) in [
+        (one.__module__.partition(".")[2], one.__name__) for one in kinds
+    ]
+
+
+MODELS = {
+    "refnn": "refnn.Model(network, loss, optimizer)",
+    "tftwin": "tftwin.twin(model), made from a refnn.Model",
+}
+"""What is expected as model of each side."""
+
+
+def check_model(model: AnyModel, side: str = "refnn") -> None:
+    """Refuse anything but a model of this side."""
+    kind = type(model)
+    if kind.__name__ == "Model" and kind.__module__ == f"{side}.training":
+        return
+    names = [(one.__module__, one.__name__) for one in kind.__mro__]
+    if (f"{side}.training", "Model") not in names:
+        other = next((s for s in MODELS if (f"{s}.training", "Model") in names), None)
+        came = kind.__name__ if other is None else f"{other}.Model"
+        raise TypeError(f"model is a {came}; expected {MODELS[side]}")
+
+
+def check_twin(model: AnyModel, theta: Array) -> None:
+    """Refuse anything but a model of tftwin, and a dtype that TensorFlow has not."""
+    check_model(model, "tftwin")
+    dtype = getattr(theta, "dtype", None)
+    if dtype == np.longdouble != np.float64:
+        raise TypeError(f"theta has dtype {dtype}; TensorFlow has float32 and float64")
 
 
 def check_batch(network: AnyNetwork, theta: Array, x: Array, y: Array) -> None:
@@ -128,18 +156,29 @@ def check_inputs(network: AnyNetwork, theta: Array, x: Array) -> None:
 
 def check_state(model: AnyModel, state: State) -> None:
     """Refuse a state of another network or another optimizer."""
-    if not isinstance(state, State):
-        raise TypeError(
-            f"state is a {type(state).__name__}; expected model.initial_state(rng), or a "
-            "refnn.State"
-        )
+    _check_kind(state)
     try:
         size, slot_count = model.network.size, len(model.optimizer.slot_names)
     except AttributeError:
         check_model(model)
         raise
     if not _fits(state, size, slot_count):
-        _check_state_slowly(model, state)
+        _check_state_slowly(model.optimizer, size, state)
+
+
+def _check_kind(state: Any) -> None:
+    if not isinstance(state, State):
+        raise TypeError(
+            f"state is a {type(state).__name__}; expected model.initial_state(rng), or a "
+            "refnn.State"
+        )
+
+
+def check_update(optimizer: Any, state: State, gradient: Array) -> None:
+    """Refuse a state of another optimizer, and a gradient that does not fit it."""
+    _check_kind(state)
+    _check_state_slowly(optimizer, None, state)
+    checks.array("gradient", gradient, state.theta.shape, state.theta.dtype)
 
 
 def _fits(state: State, size: int, slot_count: int) -> bool:
@@ -153,16 +192,16 @@ def _fits(state: State, size: int, slot_count: int) -> bool:
     return shape == (size,) and len(slots) == slot_count and step >= 0
 
 
-def _check_state_slowly(model: AnyModel, state: State) -> None:
-    names = model.optimizer.slot_names
-    checks.array("theta", state.theta, (model.network.size,))
+def _check_state_slowly(optimizer: Any, size: int | None, state: State) -> None:
+    names = optimizer.slot_names
+    checks.array("theta", state.theta, (size,))
     checks.floating("theta", state.theta)
     checks.count("state: step", state.step, 0)
     if not isinstance(state.slots, tuple):
         raise TypeError(f"state: slots is a {type(state.slots).__name__}; expected a tuple")
     if len(state.slots) != len(names):
         raise ValueError(
-            f"state has {len(state.slots)} slots; {type(model.optimizer).__name__} expects "
+            f"state has {len(state.slots)} slots; {type(optimizer).__name__} expects "
             f"{len(names)} {names}: start from model.initial_state(rng) or model.state_at(theta)"
         )
     for name, slot in zip(names, state.slots, strict=True):
@@ -173,7 +212,6 @@ def check_run(
     model: AnyModel, state: State, x: Array, y: Array, validation: tuple[Array, Array] | None
 ) -> None:
     """Refuse arguments that do not fit each other, and a state or data that are not finite."""
-    check_model(model)
     check_state(model, state)
     check_data(model, state.theta, x, y)
     check_finite(model, state)

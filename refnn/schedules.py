@@ -6,7 +6,6 @@ its schedules in float32 if they are given Python numbers.
 """
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
@@ -83,9 +82,4 @@ def rate_at(learning_rate: float | Schedule, step: int) -> float:
         rate = learning_rate(step)
     except OverflowError:
         rate = math.inf
-    if not (isinstance(rate, numbers.Real) and 0 <= rate < math.inf):
-        raise ValueError(
-            f"learning_rate: the schedule gave {checks.short(rate)} at step {step}; expected a "
-            "finite number of at least 0"
-        )
-    return float(rate)
+    return checks.scheduled(rate, step)

@@ -3,6 +3,11 @@
 Its rooms have the file names and the public names of refnn. ``tftwin.lockstep`` runs the two
 libraries side by side. A name imports TensorFlow at its first use: saved records can be compared
 without TensorFlow.
+
+The doors are the names in ``__all__``: each answers a wrong argument in one line that names it, in
+the words of refnn. The methods of a ``Trainer`` are doors too. The formulas behind the doors check
+nothing: ``accuracy``, and all rooms of the mirror. ``twin`` makes them from values of refnn, which
+are checked where they are made.
 """
 
 from importlib import import_module

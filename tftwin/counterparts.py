@@ -3,11 +3,13 @@
 ``original`` is the way back.
 """
 
+import numbers
 from dataclasses import fields
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from refnn.checks import short
 from tftwin import (
     activations,
     layers,
@@ -43,6 +45,7 @@ class OwnLoss:
 
     def __init__(self, loss: Any) -> None:
         self.original, self.value = loss, loss.tensorflow
+        self.takes_distributions = getattr(loss, "takes_distributions", False)
 
 
 def twin(value: Any) -> Any:
@@ -56,12 +59,26 @@ def twin(value: Any) -> Any:
     TypeError
         If there is no twin; the message says what to add.
     """
+    try:
+        made = _twin(value)
+    except RecursionError:  # a list that holds itself
+        made = value
+    for part in made if isinstance(made, list) else [made]:
+        plain = part is None or isinstance(part, numbers.Real) or callable(part)
+        if not (plain or type(part).__module__.startswith("tftwin.")):
+            raise TypeError(f"value = {short(value)}; expected a refnn.Model, or a part of one")
+    return made
+
+
+def _twin(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [twin(v) for v in value]
+        return [_twin(v) for v in value]
+    if isinstance(value, type):
+        raise TypeError(f"value = {short(value)}; expected an object, such as {value.__name__}()")
     mirror = MIRROR.get(type(value).__module__)
     if mirror is not None:
         return getattr(mirror, type(value).__name__)(
-            **{f.name: twin(getattr(value, f.name)) for f in fields(value)}
+            **{f.name: _twin(getattr(value, f.name)) for f in fields(value)}
         )
     if hasattr(value, "tensorflow"):
         return OwnActivation(value) if hasattr(value, "forward") else OwnLoss(value)
@@ -70,6 +87,10 @@ def twin(value: Any) -> Any:
             f"{type(value).__name__} has no twin: give it a method tensorflow("
             f"{'x' if hasattr(value, 'backward') else 'y_true, y_pred'}) that computes the same in "
             "TensorFlow's operations; refnn alone trains without it"
+        )
+    if hasattr(value, "rule") and not hasattr(value, "corrections"):
+        raise TypeError(
+            f"{type(value).__name__} has no twin: a rule of your own trains in refnn alone"
         )
     return value
 

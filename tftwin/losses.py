@@ -1,7 +1,7 @@
 """Losses on TensorFlow, from its primitives; their gradients are TensorFlow's own."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tftwin.tensorflow import tf
 from tftwin.typing import Tensor
@@ -57,6 +57,8 @@ class CategoricalCrossentropy:
     logits instead, and silently computes another formula.
     """
 
+    takes_distributions: ClassVar[bool] = True
+
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         q = y_pred / tf.reduce_sum(y_pred, axis=-1, keepdims=True)
         return -tf.reduce_sum(y_true * tf.math.log(tf.clip_by_value(q, CLIP, 1 - CLIP)), axis=-1)
@@ -68,6 +70,8 @@ class CategoricalCrossentropy:
 @dataclass(frozen=True)
 class SoftmaxCrossentropy:
     """``tf.nn.softmax_cross_entropy_with_logits``, TensorFlow's fused kernel."""
+
+    takes_distributions: ClassVar[bool] = True
 
     def per_sample(self, y_true: Tensor, logits: Tensor) -> Tensor:
         return tf.nn.softmax_cross_entropy_with_logits(labels=y_true, logits=logits)

@@ -8,6 +8,7 @@ them. As in refnn, a number that depends on t is a Python float. ``corrections(t
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from refnn import checks, guards
 from refnn.state import State
 from refnn.typing import Array
 from tftwin.schedules import Schedule
@@ -124,8 +125,12 @@ Optimizer: TypeAlias = SGD | SGDM | Adagrad | RMSProp | Adam
 
 def update(optimizer: Optimizer, state: State, gradient: Array, learning_rate: float) -> State:
     """Return the state after one application of the rule, eagerly; ``gradient`` is (size,)."""
+    example = "tftwin.twin(refnn.SGD())"
+    checks.provides("optimizer", optimizer, example, "rule", "corrections", "slot_names")
+    guards.check_update(optimizer, state, gradient)
+    rate = checks.number("learning_rate", learning_rate, "a number of at least 0", lambda r: r >= 0)
     t, dtype = state.step + 1, state.theta.dtype
     w, *slots = (tf.Variable(vector) for vector in (state.theta, *state.slots))
-    scalars = (tf.constant(s, dtype) for s in (learning_rate, *optimizer.corrections(t)))
+    scalars = (tf.constant(s, dtype) for s in (rate, *optimizer.corrections(t)))
     optimizer.rule(w, tf.constant(gradient), tuple(slots), *scalars)
     return State(w.numpy(), tuple(slot.numpy() for slot in slots), t)

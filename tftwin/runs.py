@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from refnn import guards
 from refnn.datasets import batches
 from refnn.runs.checkpoints import Checkpoint
 from refnn.runs.description import describe_data, describe_model
@@ -49,6 +50,7 @@ def fit(
     Interrupted, SaveError, FileExistsError
         As ``refnn.fit``. To continue a run that is in a file, give ``fit`` its state and history.
     """
+    guards.check_model(model, "tftwin")
     plan = check_plan(
         model,
         state,

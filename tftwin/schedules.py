@@ -3,9 +3,12 @@
 Keras does so with Python numbers, also for float64 weights; with ``np.float64`` it does not.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from refnn import checks
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -47,4 +50,9 @@ class PerEpoch:
 
 def rate_at(learning_rate: float | Schedule, step: int) -> float:
     """Return the rate of this step, from a number or a schedule."""
-    return float(learning_rate(step)) if callable(learning_rate) else learning_rate
+    if not callable(learning_rate):
+        return learning_rate
+    try:
+        return checks.scheduled(learning_rate(step), step)
+    except OverflowError:
+        return checks.scheduled(math.inf, step)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from refnn import guards
+from refnn import checks, guards
 from refnn.state import Gradients, State, Step
 from refnn.typing import Array, Masks
 from tftwin.schedules import rate_at
@@ -26,9 +26,39 @@ MODES = ("eager", "function", "xla")
 
 def compiled(function: Any, mode: Mode) -> Any:
     """Return a function of tensors, compiled in this mode."""
-    if mode not in MODES:
-        raise ValueError(f"mode = {mode!r}; expected 'eager', 'function' or 'xla'")
+    if not isinstance(mode, str) or mode not in MODES:
+        raise ValueError(f"mode = {checks.short(mode)}; expected 'eager', 'function' or 'xla'")
     return function if mode == "eager" else tf.function(function, jit_compile=mode == "xla")
+
+
+def check_rows(rows: Sequence[Array], count: int) -> None:
+    """Refuse anything but arrays of row numbers below ``count``, one for each batch."""
+    expected = "expected a list with an array of row numbers for each batch"
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        raise TypeError(f"rows = {checks.short(rows)}; {expected}")
+    if not rows:
+        raise ValueError(f"rows is empty; {expected}")
+    for number, batch in enumerate(rows, 1):
+        what = f"rows: number {number}"
+        checks.array(what, batch, (None,))
+        if batch.dtype.kind not in "iu" or not len(batch):
+            raise ValueError(f"{what} = {checks.short(batch)}; expected whole numbers")
+        if batch.min() < 0 or batch.max() >= count:
+            raise ValueError(
+                f"{what} = {checks.short(batch)}; expected numbers of 0 to {count - 1}"
+            )
+
+
+def check_drawn(network: Any, masks: Any, rows: Sequence[Array], dtype: Any) -> None:
+    """Refuse masks that are not those of each batch; none at all, if nothing is dropped."""
+    if not isinstance(masks, (list, tuple)):
+        raise TypeError(
+            f"masks = {checks.short(masks)}; expected a list with a tuple for each step"
+        )
+    if len(masks) not in (0, len(rows)):
+        raise ValueError(f"masks: {len(masks)} came; expected {len(rows)}, a tuple for each step")
+    for batch, drawn in zip_longest(rows, masks, fillvalue=()):
+        guards.check_masks(network, drawn, len(batch), dtype)
 
 
 class Trainer:
@@ -45,11 +75,11 @@ class Trainer:
     """
 
     def __init__(self, model: Model, state: State, mode: Mode = "function") -> None:
-        if state.theta.dtype not in (np.float32, np.float64):
-            raise TypeError(
-                f"theta has dtype {state.theta.dtype}; TensorFlow has float32 and float64"
-            )
+        guards.check_model(model, "tftwin")
+        guards.check_state(model, state)
+        guards.check_twin(model, state.theta)
         self.model, self.dtype = model, state.theta.dtype
+        self._like_theta = np.broadcast_to(np.zeros((), self.dtype), state.theta.shape)
         self.theta = [[tf.Variable(w) for w in part] for part in model.network.tensors(state.theta)]
         self.variables = [w for part in self.theta for w in part]
         self.slots = [
@@ -62,6 +92,9 @@ class Trainer:
 
     def load(self, state: State) -> None:
         """Continue from this state."""
+        guards.check_state(self.model, state)
+        if state.theta.dtype != self.dtype:
+            raise TypeError(f"theta has dtype {state.theta.dtype}; expected {self.dtype}")
         self._assign(self.variables, state.theta)
         for i, slot in enumerate(state.slots):
             self._assign([slots[i] for slots in self.slots], slot)
@@ -81,6 +114,7 @@ class Trainer:
 
     def step(self, x: Array, y: Array, masks: Masks = ()) -> Step:
         """x (N, inputs), y (N, outputs), masks → this update's step, in NumPy arrays."""
+        self._check(x, y)
         guards.check_masks(self.model.network, masks, len(x), x.dtype)
         rate = rate_at(self.model.optimizer.learning_rate, self.step_count)
         scalars = [tf.constant(column[0]) for column in self._scalars(1)]
@@ -117,8 +151,9 @@ class Trainer:
         masks : sequence of tuple of Array
             The masks of each batch, if the network has Dropout layers.
         """
-        for batch, of_batch in zip_longest(rows, masks, fillvalue=()):
-            guards.check_masks(self.model.network, of_batch, len(batch), x.dtype)
+        self._check(x, y)
+        check_rows(rows, len(x))
+        check_drawn(self.model.network, masks, rows, x.dtype)
         losses = self._loop(
             tf.constant(x),
             tf.constant(y),
@@ -130,6 +165,9 @@ class Trainer:
         self.step_count += len(rows)
         values: Array = losses.numpy()
         return values
+
+    def _check(self, x: Array, y: Array) -> None:
+        guards.check_batch(self.model.network, self._like_theta, x, y)
 
     def _repeat(
         self,

@@ -6,6 +6,7 @@ return the NumPy arrays of refnn. The compiled step is in ``tftwin.trainer``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +24,37 @@ from tftwin.typing import Tensor, Variable
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained, and how; ``tftwin.twin`` makes it from a refnn model."""
+    """What is trained, and how; ``tftwin.twin`` makes it from a refnn model.
+
+    A part that is not of tftwin raises TypeError. Your own may be any object with the methods of
+    ``tftwin.losses``, ``tftwin.optimizers``, ``tftwin.regularizers``.
+    """
 
     network: Network
     loss: Loss
     optimizer: Optimizer = SGD()
     regularizer: L2 | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise TypeError(
+                f"network = {checks.short(self.network)}; expected a Network of tftwin: "
+                "tftwin.twin makes it from a refnn.Network"
+            )
+        _check_part("loss", self.loss, "MeanSquaredError()", "value")
+        guards.check_pair(self.network, self.loss)
+        needs = ("rule", "corrections", "slot_names", "learning_rate")
+        _check_part("optimizer", self.optimizer, "SGD()", *needs)
+        if self.regularizer is not None:
+            _check_part("regularizer", self.regularizer, "L2(0.01)", "value")
+
+
+def _check_part(name: str, part: Any, example: str, *needs: str) -> None:
+    """Refuse what is no part of a model of tftwin, and what is refnn's."""
+    example = f"tftwin.twin(refnn.{example})"
+    if type(part).__module__.startswith("refnn."):
+        raise TypeError(f"{name} = {checks.short(part)}, of refnn; expected its twin: {example}")
+    checks.provides(name, part, example, *needs)
 
 
 def differentiate(
@@ -57,7 +83,7 @@ def differentiate(
 
 def backpropagate(model: Model, theta: Array, x: Array, y: Array, masks: Masks = ()) -> Gradients:
     """Return the loss of a batch, and its gradient, computed eagerly."""
-    guards.check_model(model)
+    guards.check_twin(model, theta)
     guards.check_batch(model.network, theta, x, y)
     guards.check_masks(model.network, masks, len(x), x.dtype)
     tensors = model.network.tensors(theta)
@@ -73,7 +99,7 @@ def as_arrays(found: Gradients) -> Gradients:
 
 def train_step(model: Model, state: State, x: Array, y: Array, masks: Masks = ()) -> Step:
     """Make one update, eagerly; the state before it is not changed."""
-    guards.check_model(model)
+    guards.check_model(model, "tftwin")
     guards.check_state(model, state)
     found = backpropagate(model, state.theta, x, y, masks)
     learning_rate = rate_at(model.optimizer.learning_rate, state.step)
@@ -83,6 +109,8 @@ def train_step(model: Model, state: State, x: Array, y: Array, masks: Masks = ()
 
 def objective(model: Model, theta: Array, x: Array, y: Array) -> Tensor:
     """θ (size,), x (N, inputs), y (N, outputs) → loss + penalty, which training minimises."""
+    guards.check_twin(model, theta)
+    guards.check_batch(model.network, theta, x, y)
     tensors = model.network.tensors(theta)
     value = model.loss.value(tf.constant(y), model.network.forward(tensors, tf.constant(x))[-1])
     if model.regularizer is not None:
@@ -92,8 +120,8 @@ def objective(model: Model, theta: Array, x: Array, y: Array) -> Tensor:
 
 def predict(model: Model, state: State | Array, x: Array) -> Array:
     """Return the network's output, (N, outputs), of a state or of a θ."""
-    guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
+    guards.check_twin(model, theta)
     guards.check_inputs(model.network, theta, x)
     outputs = model.network.forward(model.network.tensors(theta), tf.constant(x))
     return outputs[-1].numpy()
@@ -101,8 +129,8 @@ def predict(model: Model, state: State | Array, x: Array) -> Array:
 
 def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluation:
     """Return the data loss and the accuracy over all rows at once, of a state or of a θ."""
-    guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
+    guards.check_twin(model, theta)
     guards.check_data(model, theta, x, y)
     checks.finite("theta", theta)
     y_pred = predict(model, theta, x)

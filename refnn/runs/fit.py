@@ -91,6 +91,7 @@ def fit(
     has the last state in ``.state`` and the whole epochs in ``.history``, unless its class takes
     no attributes or has these already. If the checkpoint could not be saved then, a note says so.
     """
+    guards.check_model(model)
     plan = check_plan(
         model,
         state,

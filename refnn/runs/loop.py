@@ -61,8 +61,7 @@ def check_plan(
 ) -> Plan:
     """Refuse arguments of ``fit`` that do not fit; return the numbers as Python ints."""
     guards.check_run(model, state, x, y, validation)
-    if not (callback is None or callable(callback)) or isinstance(callback, type):
-        raise TypeError(f"callback = {checks.short(callback)}; expected a function, or None")
+    checks.function("callback", callback, ("epoch", "state", "history"))
     if not isinstance(checkpoint, Checkpoint | None):
         raise TypeError(
             f"checkpoint = {checks.short(checkpoint)}; expected a refnn.Checkpoint, or None"

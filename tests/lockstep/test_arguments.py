@@ -64,7 +64,7 @@ def test_to_run_nothing_is_an_error():
     case = small_case()
     with pytest.raises(ValueError, match="batches is empty: nothing was compared"):
         compare(replace(case, batches=[]))
-    with pytest.raises(ValueError, match="rows is empty: nothing was compared"):
+    with pytest.raises(ValueError, match="rows is empty; expected a list"):
         run_free(case.model, case.state, *case.batches[0], [])
 
 

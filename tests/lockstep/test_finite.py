@@ -54,7 +54,8 @@ def test_data_that_are_not_finite_are_refused_in_every_batch(value, which, batch
     batches = [tuple(a.copy() for a in case.batches[0]) for _ in range(2)]
     batches[batch][which][3, 1] = value
     with pytest.raises(
-        ValueError, match=rf"^{'xy'[which]} holds {value} at \[3, 1\]; expected fin"
+        ValueError,
+        match=rf"^batches: number {batch + 1}: {'xy'[which]} holds {value} at \[3, 1\]; exp",
     ):
         resynchronised(case.model, case.state, batches, mode="eager")
 

@@ -128,7 +128,7 @@ def test_records_of_other_tensors_are_an_error():
     a = np.ones(3)
     one, other = [Entry("forward", "y1", a)], [Entry("forward", "y2", a)]
     for b in (other, [], one + other):
-        with pytest.raises(ValueError, match="refnn recorded .*, tftwin .*; expected the same"):
+        with pytest.raises(ValueError, match="refnn has .* where tftwin has .*; expected the same"):
             judge_records({}, 1, one, b)
 
 

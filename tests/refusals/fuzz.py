@@ -22,7 +22,7 @@ import numpy as np
 import refnn
 
 LONGEST = 400
-ROOT = str(Path(refnn.__file__).parent)
+ROOTS = tuple(str(Path(refnn.__file__).parents[1] / name) for name in ("refnn", "tftwin"))
 RNG = np.random.default_rng(3)
 NETWORK = refnn.multilayer([4, 5, 3], refnn.Relu())
 DROPPING = refnn.Network([refnn.Dense(4, 5), refnn.Dropout(0.5), refnn.Dense(5, 3)])
@@ -171,7 +171,7 @@ ALIASES = {
     "x": "x is|x has|x holds|y has shape", "y": "y is|y has|y holds|y: row", "logits": "y_pred",
     "learning_rate": "learning_rate", "optimizer": "slots", "class_names": "names",
     "model": "state|layer|network|theta|loss|optimizer|regularizer|x has shape|y has shape",
-    "rng": "rng",
+    "rng": "rng", "value": "has no twin",
 }  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def tried(function, arguments, wrong):
     except (TypeError, ValueError, OSError) as error:
         message = str(error)
         innermost = traceback.extract_tb(error.__traceback__)[-1].filename
-        if not innermost.startswith(ROOT):
+        if not innermost.startswith(ROOTS):
             return f"riddle: raised in {innermost}: {type(error).__name__}: {message[:200]}"
         if "\n" in message:
             return f"riddle: several lines: {message[:200]!r}"
@@ -197,17 +197,17 @@ def tried(function, arguments, wrong):
     return "accepted"
 
 
-def fuzz(calls, seed=0):
+def fuzz(calls, seed=0, doors=DOORS, wrong=NASTY):
     """Return how often each answer came, and an example of each that is none."""
     rng = np.random.default_rng(seed)
     os.chdir(FOLDER)  # where "adam" may be a file
-    counts, examples, names = collections.Counter(), {}, sorted(DOORS)
+    counts, examples, names = collections.Counter(), {}, sorted(doors)
     for number in range(calls):
         door = names[number % len(names)]
-        function, good = DOORS[door]
-        wrong = rng.permutation(sorted(good))[: 1 + (rng.random() < 0.2)].tolist()
-        values = {name: NASTY[rng.integers(len(NASTY))] for name in wrong}
-        if door.startswith("save") and any(
+        function, good = doors[door]
+        changed = rng.permutation(sorted(good))[: 1 + (rng.random() < 0.2)].tolist()
+        values = {name: wrong[rng.integers(len(wrong))] for name in changed}
+        if "save" in door and any(
             values.get("path") is one for one in (SAVED, RUN, STATE_FILE, TEXT)
         ):
             continue  # it would be replaced, as it should
@@ -217,16 +217,20 @@ def fuzz(calls, seed=0):
             continue  # it would be done, for years or into the file
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            answer = tried(function, good | values, wrong)
+            answer = tried(function, good | values, changed)
         kind = answer.split(":")[0]
         counts[kind] += 1
         if kind in ("riddle", "long"):
-            examples.setdefault((door, *wrong, answer[:60]), answer)
+            examples.setdefault((door, *changed, answer[:60]), answer)
     return counts, examples
 
 
-if __name__ == "__main__":
-    told, riddles = fuzz(*map(int, sys.argv[1:]))
-    for place, answer in riddles.items():
+def tell(counts, examples):
+    """Print what ``fuzz`` found."""
+    for place, answer in examples.items():
         print(*place[:-1], "→", answer)
-    print(dict(told))
+    print(dict(counts))
+
+
+if __name__ == "__main__":
+    tell(*fuzz(*map(int, sys.argv[1:])))

@@ -1,15 +1,33 @@
-"""Each door of refnn answers what is wrong in one clear line; ``fuzz.py`` makes more calls."""
+"""Each door answers what is wrong in one clear line; ``fuzz`` and ``fuzz_twin`` make more calls."""
 
 import re
 
+import pytest
+
 import refnn
-from tests.refusals.fuzz import DOORS, fuzz
+import tftwin
+from tests.refusals import fuzz, fuzz_twin
+from tests.refusals.fuzz import DOORS
+from tftwin import lockstep
+
+SIDES = {"refnn": (fuzz.DOORS, fuzz.NASTY), "tftwin": (fuzz_twin.DOORS, fuzz_twin.WRONG)}
 
 
-def test_no_answer_is_a_riddle_or_long():
-    counts, examples = fuzz(600)
+@pytest.mark.parametrize("side", SIDES)
+def test_no_answer_is_a_riddle_or_long(side):
+    doors, wrong = SIDES[side]
+    counts, examples = fuzz.fuzz(1500, 3, doors, wrong)
     assert examples == {}
-    assert counts["refused"] > 450
+    assert counts["refused"] > 1300
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_good_arguments_are_good(side):
+    """Else a wrong one beside them would prove nothing."""
+    for name, (function, good) in SIDES[side][0].items():
+        if name not in ("fit", "resume"):  # a file is there, or it is not
+            answer = fuzz.tried(function, good, [])
+            assert answer == "accepted", (name, answer)
 
 
 def test_every_public_name_is_a_door_or_said_to_be_none():
@@ -20,3 +38,12 @@ def test_every_public_name_is_a_door_or_said_to_be_none():
     doors = {name.split(".")[0] for name in DOORS}
     assert set(refnn.__all__) - plain - doors <= others
     assert others <= {*refnn.__all__, "load_model"}
+
+
+@pytest.mark.parametrize("package", [tftwin, lockstep])
+def test_every_public_name_of_tftwin_is_a_door_or_said_to_be_none(package):
+    said = package.__doc__.partition("The doors")[2].replace("``__all__``", "")
+    others = set(re.findall(r"``(\w+)``", said))
+    doors = {name.split(".")[0] for name in fuzz_twin.DOORS}
+    assert set(package.__all__) - doors <= others
+    assert others <= {*package.__all__}

@@ -84,7 +84,8 @@ def shared_classes():
 
 
 def field(f):
-    return f.name, twin(f.default), f.default_factory
+    default = f.default if f.default is dataclasses.MISSING else twin(f.default)
+    return f.name, default, f.default_factory
 
 
 @pytest.mark.parametrize(("one", "other"), list(shared_classes()))

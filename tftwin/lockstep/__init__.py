@@ -2,6 +2,11 @@
 
 ``from tftwin.lockstep import resynchronised``. A name is imported at its first use, so that saved
 records can be compared without TensorFlow.
+
+The doors are the names in ``__all__``, and ``records.save`` and ``records.load``: each answers a
+wrong argument in one line that names it. What is behind the doors checks nothing. Plain data take
+any value: ``Drift``, ``Report``, ``Divergence``, ``LostDigits``, the error ``NoBoundError`` and the
+warning ``LedgerWarning``.
 """
 
 from importlib import import_module

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from refnn.checks import short
 from refnn.layers import Activation
 from refnn.record import Entry
 from refnn.state import State
@@ -78,6 +79,10 @@ def explain(evidence: Evidence, divergences: list[Divergence]) -> list[Divergenc
     divergences : list of Divergence
         One for each tensor.
     """
+    if not isinstance(evidence, Evidence):
+        raise TypeError(f"evidence is a {type(evidence).__name__}; expected an arbiter.Evidence")
+    if not isinstance(divergences, list) or not all(isinstance(d, Divergence) for d in divergences):
+        raise TypeError(f"divergences = {short(divergences)}; expected a list of Divergence")
     parts = [d for d in divergences if _is_part(d)]
     asked: Counter[str] = Counter()
     explained = []

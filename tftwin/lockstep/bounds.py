@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from refnn import guards
 from refnn.activations import Function, Sigmoid, Softmax
 from refnn.layers import Activation, Dense, Layer
 from refnn.network import Network
@@ -86,6 +87,9 @@ def with_kernels(model: Model, dtype: str) -> Model:
 
 def bounds_of_step(model: Model, state: State, x: Array, y: Array, masks: Masks = ()) -> Step:
     """Return the step computed by refnn's own code on arrays that carry their bounds."""
+    guards.check_model(model)
+    guards.check_state(model, state)
+    guards.check_batch(model.network, state.theta, x, y)
     given = State(exact(state.theta), tuple(map(exact, state.slots)), state.step)
     return train_step(with_kernels(model, state.theta.dtype.name), given, exact(x), y, masks)
 

@@ -14,7 +14,7 @@ from refnn.state import State
 from refnn.training import Model, train_step
 from refnn.typing import Array, Masks
 from tftwin.counterparts import twin
-from tftwin.trainer import Mode, Trainer
+from tftwin.trainer import Mode, Trainer, check_drawn, check_rows
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ def run_free(
     callback : callable, optional
         Called after each look with the number of steps done.
     """
-    if not len(rows):
-        raise ValueError("rows is empty: nothing was compared")
-    if len(masks) not in (0, len(rows)):
-        raise ValueError(f"masks: {len(masks)} came; expected {len(rows)}, a tuple for each step")
-    looks = checks.count("looks", looks)
     guards.check_model(model)
     guards.check_state(model, state)
     guards.check_data(model, state.theta, x, y)
+    guards.check_finite(model, state)
+    check_rows(rows, len(x))
+    check_drawn(model.network, masks, rows, x.dtype)
+    looks = checks.count("looks", looks)
+    checks.function("callback", callback, ("steps",))
     keep_freed_memory()
     trainer = Trainer(twin(model), state, mode)
     stops = np.unique(np.linspace(0, len(rows), min(looks, len(rows)) + 1).astype(int))

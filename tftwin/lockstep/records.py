@@ -4,19 +4,14 @@ import re
 from collections.abc import Sequence
 from os import PathLike
 from reprlib import repr as short
-from typing import Any
-
-import numpy as np
 
 from refnn.datasets import npz
 from refnn.record import Entry
 from refnn.typing import Array
-from tftwin.lockstep.findings import STAGES
+from tftwin.lockstep.verdict import check_entry, checked
 
 TABLE = 2**21
 """Bytes of a file's table of contents: some 30,000 arrays."""
-NAME = 100
-"""Characters of a name."""
 EXPECTED = "a file written by lockstep"
 KEY = re.compile(r"([0-9]{1,6})\|([0-9]{1,6})\|([^|]*)\|([^|]*)(\|bound)?")
 
@@ -32,16 +27,12 @@ def save(path: str | PathLike[str], steps: Sequence[Sequence[Entry]]) -> None:
         If the file cannot be written.
     """
     arrays = dict[str, Array]()
-    for number, entries in enumerate(steps):
+    for number, entries in enumerate(checked("steps", steps)):
         for place, entry in enumerate(entries):
-            where = f"step {number + 1}, entry {place + 1}"
-            array = np.asarray(entry.array)
-            bound = None if entry.bound is None else np.asarray(entry.bound)
-            _check(where, Entry(entry.stage, entry.name, array, bound=bound))
             key = f"{number}|{place}|{entry.stage}|{entry.name}"
-            arrays[key] = array
-            if bound is not None:
-                arrays[f"{key}|bound"] = bound
+            arrays[key] = entry.array
+            if entry.bound is not None:
+                arrays[f"{key}|bound"] = entry.bound
     if (size := sum(len(key.encode()) + 50 for key in arrays)) > TABLE:
         raise ValueError(
             f"{path}: the names of {len(arrays)} arrays take {size} bytes; expected at most {TABLE}"
@@ -81,7 +72,7 @@ def load(path: str | PathLike[str]) -> list[list[Entry]]:
                 entry = Entry(stage, name, array)
             steps[-1].append(entry)
             try:
-                _check(where, entry)
+                check_entry(where, entry)
             except TypeError as error:
                 raise ValueError(str(error)) from None
     if not steps:
@@ -92,26 +83,3 @@ def load(path: str | PathLike[str]) -> list[list[Entry]]:
 def _native(array: Array) -> Array:
     """Return the numbers in this machine's order of bytes, in which their bits are compared."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _check(where: str, entry: Entry) -> None:
-    """Refuse an entry that cannot be compared."""
-    name: Any = entry.name
-    if entry.stage not in STAGES:
-        raise ValueError(f"{where}: stage {short(entry.stage)}; expected one of {STAGES[0]}, …")
-    good = isinstance(name, str) and name.isprintable() and "|" not in name
-    if not (good and 0 < len(name) <= NAME):
-        raise ValueError(
-            f"{where}: {short(name)}; expected a name of at most {NAME} printable characters but |"
-        )
-    for what, array in (("the array", entry.array), ("the bound", entry.bound)):
-        if array is not None and array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{where}: {what} has dtype {array.dtype}; expected float32 or float64")
-    if entry.bound is not None:
-        if entry.bound.shape not in ((), entry.array.shape):
-            raise ValueError(
-                f"{where}: the bound has shape {entry.bound.shape}; expected {entry.array.shape}"
-            )
-        if (bad := ~(entry.bound >= 0)).any():
-            value = entry.bound.ravel()[int(np.argmax(bad))]
-            raise ValueError(f"{where}: the bound holds {value}; expected numbers of at least 0")

@@ -79,33 +79,52 @@ def resynchronised(
     NoBoundError
         If a function of the user's own uses an operation that has no derived bound.
     """
-    ledger.check_machine()
-    keep_freed_memory()
     guards.check_model(model)
     guards.check_state(model, state)
     guards.check_finite(model, state)
     every = checks.count("every", every)
+    checks.function("callback", callback, ("steps",))
+    checks.function("observe", observe, ("refnn", "tftwin"))
+    pairs = checks.iterator("batches", batches, "pairs (x, y), one for each step")
+    ledger.check_machine()
+    keep_freed_memory()
     lockstep = _Lockstep(model, state, mode, observe)
     report = lockstep.report
-    for number, (x, y, *drawn) in enumerate(batches):
-        masks: Masks = drawn[0] if drawn else ()
+    for number, batch in enumerate(pairs, 1):
+        x, y, masks = _checked(model, state, number, batch)
         with np.errstate(all="ignore"):
-            guards.check_data(model, state.theta, x, y)
-            guards.check_masks(model.network, masks, len(x), x.dtype)
-            if number % every:
+            if (number - 1) % every:
                 step = train_step(model, state, x, y, masks)
                 report.stopped = left_the_finite("refnn", model, step)
             else:
                 step = lockstep.compare(state, x, y, masks)
         state = step.state
         if callback is not None:
-            callback(number + 1)
+            callback(number)
         if report.stopped:
             break
     if not report.steps:
         raise ValueError("batches is empty: nothing was compared")
     report.rows, report.state = list(lockstep.rows.values()), state
     return report
+
+
+def _checked(model: Model, state: State, number: int, batch: Any) -> tuple[Array, Array, Masks]:
+    """Return x, y and the masks of a batch, and refuse what does not fit."""
+    if not (isinstance(batch, (tuple, list)) and len(batch) in (2, 3)):
+        raise TypeError(
+            f"batches: number {number} is {checks.short(batch)}; expected a pair (x, y), or "
+            "(x, y, masks)"
+        )
+    x, y, *drawn = batch
+    masks: Masks = drawn[0] if drawn else ()
+    try:
+        with np.errstate(all="ignore"):
+            guards.check_data(model, state.theta, x, y)
+            guards.check_masks(model.network, masks, len(x), x.dtype)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"batches: number {number}: {error}") from None
+    return x, y, masks
 
 
 def left_the_finite(side: str, model: Model, step: Step) -> str:

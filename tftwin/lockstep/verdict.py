@@ -1,14 +1,19 @@
 """The verdict on every element: bit-equal, within its bound, special, or divergent."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from refnn import record
+from refnn.checks import short
 from refnn.record import Entry
 from refnn.typing import Array
-from tftwin.lockstep.findings import FILL_EDGES, Divergence, Report, Row
+from tftwin.lockstep.findings import FILL_EDGES, STAGES, Divergence, Report, Row
+
+NAME = 100
+"""Characters of a tensor's name."""
 
 
 def ulp_distance(a: Array, b: Array) -> Array:
@@ -140,6 +145,7 @@ def judge_records(
     step: int,
     refnn: Sequence[Entry],
     tftwin: Sequence[Entry],
+    names: tuple[str, str] = ("refnn", "tftwin"),
 ) -> list[Divergence]:
     """Add one step to the rows, tensor by tensor, and return its divergences, first one first.
 
@@ -150,11 +156,13 @@ def judge_records(
     ValueError
         If the two records do not hold the same tensors, or hold none.
     """
-    if [e[:2] for e in refnn] != [e[:2] for e in tftwin]:
-        raise ValueError(
-            f"refnn recorded {[e[:2] for e in refnn]}, tftwin {[e[:2] for e in tftwin]}; expected "
-            "the same tensors"
-        )
+    for a, b in zip_longest(refnn, tftwin):
+        if a is None or b is None or a[:2] != b[:2]:
+            ours, theirs = ("nothing" if e is None else f"{e.stage}, {e.name}" for e in (a, b))
+            raise ValueError(
+                f"step {step}: {names[0]} has {ours} where {names[1]} has {theirs}; expected the "
+                "same tensors"
+            )
     if not sum(np.size(e.array) for e in refnn):
         raise ValueError("nothing was compared: the records are empty")
     divergences = []
@@ -170,16 +178,72 @@ def compare(one: Sequence[Sequence[Entry]], other: Sequence[Sequence[Entry]]) ->
 
     Raises
     ------
+    TypeError
+        If an argument holds no records.
     ValueError
         If they do not hold the same steps and tensors, or hold none.
     """
+    one, other = checked("one", one), checked("other", other)
     if len(one) != len(other):
-        raise ValueError(f"one record has {len(one)} steps and the other {len(other)}")
+        raise ValueError(f"one has {len(one)} steps and other {len(other)}; expected as many")
     rows: dict[tuple[str, str], Row] = {}
     report = Report(steps=len(one))
     for number, (a, b) in enumerate(zip(one, other, strict=True), 1):
-        report.divergences += judge_records(rows, number, a, b)
+        report.divergences += judge_records(rows, number, a, b, ("one", "other"))
     report.rows = list(rows.values())
     if not report.steps:
         raise ValueError("nothing was compared: the records are empty")
     return report
+
+
+def checked(name: str, steps: Sequence[Sequence[Entry]]) -> list[list[Entry]]:
+    """Return the records of some steps with NumPy arrays; refuse what cannot be compared."""
+    records = []
+    for number, entries in enumerate(_listed(name, steps, "steps"), 1):
+        where = f"{name}: step {number}"
+        records.append(
+            [_entry(f"{where}, entry {i}", e) for i, e in enumerate(_listed(where, entries, ""), 1)]
+        )
+    return records
+
+
+def _listed(name: str, value: Any, what: str) -> Sequence[Any]:
+    if not isinstance(value, (list, tuple)) or isinstance(value, Entry):
+        of = "lists of Entry, one for each step" if what else "a list of Entry"
+        raise TypeError(f"{name} = {short(value)}; expected {of}")
+    return value
+
+
+def _entry(where: str, entry: Any) -> Entry:
+    if not isinstance(entry, Entry):
+        raise TypeError(f"{where} = {short(entry)}; expected an Entry of refnn.record")
+    numbers = np.ndarray, np.generic, float
+    if not isinstance(entry.array, numbers) or not isinstance(entry.bound, (*numbers, type(None))):
+        raise TypeError(f"{where}: array or bound is no array of numbers; expected NumPy arrays")
+    bound = None if entry.bound is None else np.asarray(entry.bound)
+    checked_entry = Entry(*entry)._replace(array=np.asarray(entry.array), bound=bound)
+    check_entry(where, checked_entry)
+    return checked_entry
+
+
+def check_entry(where: str, entry: Entry) -> None:
+    """Refuse an entry that cannot be compared."""
+    name: Any = entry.name
+    if not isinstance(entry.stage, str) or entry.stage not in STAGES:
+        raise ValueError(f"{where}: stage {short(entry.stage)}; expected one of {STAGES[0]}, …")
+    good = isinstance(name, str) and name.isprintable() and "|" not in name
+    if not (good and 0 < len(name) <= NAME):
+        raise ValueError(
+            f"{where}: {short(name)}; expected a name of at most {NAME} printable characters but |"
+        )
+    for what, array in (("the array", entry.array), ("the bound", entry.bound)):
+        if array is not None and array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{where}: {what} has dtype {array.dtype}; expected float32 or float64")
+    if entry.bound is not None:
+        if entry.bound.shape not in ((), entry.array.shape):
+            raise ValueError(
+                f"{where}: the bound has shape {entry.bound.shape}; expected {entry.array.shape}"
+            )
+        if (bad := ~(entry.bound >= 0)).any():
+            value = entry.bound.ravel()[int(np.argmax(bad))]
+            raise ValueError(f"{where}: the bound holds {value}; expected numbers of at least 0")

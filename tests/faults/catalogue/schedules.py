@@ -34,7 +34,7 @@ FAULTS = [
               "step // self.steps_per_epoch + 1", note="epochs counted from 1"),
     rate("rate: the first step's for ever", "learning_rate(step)", "learning_rate(0)",
          note="a schedule read once"),
-    rate("rate: in float32", "return float(rate)",
+    rate("rate: in float32", "return checks.scheduled(rate, step)",
          "import numpy as np; return float(np.float32(rate))",
          note="card 42: Keras' learning rate is a float32 variable"),
 ]
