@@ -186,6 +186,29 @@ def from_y(text, dtype):
     )
 
 
+@holds("dropout")
+def dropout(text, dtype):
+    assert "y = x ⊙ mask; a mask holds 0, or 1 / (1 − rate)" in text
+    x, dy = np.array([[1, 2, 3]], dtype), np.array([[5, 7, 9]], dtype)
+    mask = np.array([[4, 0, 4]], dtype)  # 1 / (1 − ¾)
+    layer = layers.Dropout(0.75)
+    tensor = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        y = twin(layer).forward(tf.constant(mask), tensor)
+    dx = tape.gradient(y, tensor, output_gradients=tf.constant(dy))
+    assert numbers(layer.forward(mask, x)) == numbers(y) == [[4, 0, 12]]
+    assert numbers(layer.input_gradient(mask, x, x * mask, dy)) == numbers(dx) == [[20, 0, 36]]
+    assert (
+        numbers(layer.forward(None, x)) == numbers(twin(layer).forward(None, tensor)) == [[1, 2, 3]]
+    )
+    for one in both(layers.Dropout)(0.75):
+        drawn = one.draw(np.random.default_rng(3), (2, 3), dtype)
+        assert numbers(drawn) == numbers(
+            np.where(np.random.default_rng(3).random((2, 3)) >= 0.75, 4.0, 0.0)
+        )
+
+
 @holds("mean squared error")
 def squared(text, dtype):
     assert "mean over *all* elements of (y_pred − y_true)²" in text
@@ -410,6 +433,7 @@ DEFAULTS = {
     "LeakyRelu": {"alpha": 0.2},
     "Dense": {"inputs": NONE, "outputs": NONE, "use_bias": True},
     "Activation": {"function": NONE},
+    "Dropout": {"rate": NONE},
     "Network": {"layers": NONE},
     "Asymmetric": {"cost": 1.0, "profit": 1.0},
     "L2": {"rate": NONE},

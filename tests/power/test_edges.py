@@ -63,6 +63,7 @@ def test_the_edges_of_a_range(kind):
 RANGES = {
     "LeakyRelu": {"alpha": Finite},
     "Dense": {"inputs": Count, "outputs": Count, "use_bias": Flag},
+    "Dropout": {"rate": Share},
     "Asymmetric": {"cost": NotNegative, "profit": NotNegative},
     "L2": {"rate": NotNegative},
     "Constant": {"learning_rate": NotNegative},
