@@ -4,6 +4,13 @@ A file a topic. The functions of optimizers take flat arguments, ``adam(w, g, m,
 learning_rate, beta_1, beta_2, epsilon)``, and return the new w and the new slots.
 """
 
+from tftwin.cards.adam import ADAM
+from tftwin.cards.adaptive import ADAGRAD, RMSPROP
 from tftwin.cards.card import Card
+from tftwin.cards.momentum import MOMENTUM
+from tftwin.cards.rates import RATES
 
-__all__ = ["Card"]
+CARDS: tuple[Card, ...] = (*ADAM, *MOMENTUM, *ADAGRAD, *RMSPROP, *RATES)
+"""All cards."""
+
+__all__ = ["CARDS", "Card"]

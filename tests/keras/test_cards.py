@@ -1,0 +1,73 @@
+"""Each card shows two numbers: refnn's, and that of the library that computes otherwise."""
+
+import numpy as np
+import pytest
+
+from refnn import SGDM, Adagrad, Adam, ExponentialDecay, RMSProp
+from tftwin.cards import CARDS
+from tftwin.lockstep.roundoff import exact
+
+ADAM = {"learning_rate": 1.0, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+EXAMPLES = {
+    # name: (refnn's rule, arguments, gradients, rates, refnn's number, the card's number)
+    "adam-epsilon-place": (Adam, {"epsilon": 1.0}, [1.0], [1.0], "-0.5", "-0.0306534"),
+    "adam-correction-precision": (Adam, {"epsilon": 0.0}, [1.0], [1.0], "-1", "-0.9999933243"),
+    "ema-form": (Adam, {}, [1.0, 0.3], [1.0, 1.0], None, None),
+    "momentum-one-minus-beta": (SGDM, {}, [1.0, 1.0, 1.0], [0.1] * 3, "-0.0561", "-0.561"),
+    "momentum-rate-inside": (SGDM, {}, [1.0, 1.0], [0.1, 0.05], "-0.0195", "-0.024"),
+    "momentum-beta-float32": (SGDM, {}, [1.0, 1.0], [1.0, 1.0], "-0.29", "-0.28999999762"),
+    "adagrad-epsilon-place": (Adagrad, {"epsilon": 1e-3}, [1e-3], [1.0], "-0.5", "-0.0316070"),
+    "adagrad-start": (Adagrad, {"epsilon": 0.0}, [0.01], [1.0], "-1", "-0.0316070"),
+    "rmsprop-epsilon-place": (RMSProp, {"epsilon": 1.0}, [1.0], [1.0], "-0.7597469", "-0.9534626"),
+}
+
+
+@pytest.mark.parametrize("card", [c for c in CARDS if c.name in EXAMPLES], ids=lambda c: c.name)
+def test_both_numbers(card):
+    kind, arguments, gradients, rates, ours, theirs = EXAMPLES[card.name]
+    own = kind(0.0, **arguments)
+    others = {
+        key: getattr(own, key)
+        for key in ("beta", "beta_1", "beta_2", "epsilon")
+        if hasattr(own, key)
+    }
+    w, slots = np.zeros(1), tuple(np.zeros(1) for _ in own.slot_names)
+    other, parts = w, slots
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        g, counted = np.array([g]), {"t": t} if card.of == "adam" else {}
+        w, slots = own.rule(w, g, slots, t, rate)
+        other, *parts = card.function(other, g, *parts, learning_rate=rate, **others, **counted)
+    if card.kind == "form":  # refnn's value, but for its roundings
+        bound = rounding_of(own, gradients, rates)
+        assert abs(w - other) <= bound
+        return
+    for number, text in ((w, ours), (other, theirs)):
+        digits = len(text.partition(".")[2])
+        assert f"{float(number[0]):.{digits}f}" == text
+    assert abs(w - other) > 1000 * rounding_of(own, gradients, rates)
+
+
+def rounding_of(own, gradients, rates):
+    w, slots = exact(np.zeros(1)), tuple(exact(np.zeros(1)) for _ in own.slot_names)
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        w, slots = own.rule(w, exact(np.array([g])), slots, t, rate)
+    return 2 * w.bound
+
+
+def test_both_rates():
+    rounded, decayed = (
+        next(c for c in CARDS if c.name == n) for n in ("rate-dtype", "decay-float32")
+    )
+    assert rounded.function(0.1) == (0.10000000149011612,)
+    ours = ExponentialDecay(0.2, 0.99, 1)(100)
+    (theirs,) = decayed.function(100, 0.2, 0.99, 1, False)
+    assert (f"{ours:.10f}", f"{theirs:.10f}") == ("0.0732064683", "0.0732065365")
+
+
+def test_cards_are_whole():
+    names = [card.name for card in CARDS]
+    assert len(set(names)) == len(names)
+    for card in CARDS:
+        assert all((card.formula, card.refnn, card.who, card.sentence, card.source, *card.hints))
+        assert card.formula != card.refnn
+    assert set(EXAMPLES) | {"rate-dtype", "decay-float32"} == set(names)
