@@ -138,36 +138,55 @@ def left_the_finite(side: str, model: Model, step: Step) -> str:
     return ""
 
 
-class _Lockstep:
-    """One model, both sides of it, and the account of what was compared."""
+class Judge:
+    """The account of what was compared: steps of refnn, and those that another side made of them.
+
+    Parameters
+    ----------
+    model : Model
+        Of refnn.
+    bounded : Model
+        What the bounds are computed with: ``model``, or one that rounds as the other side does.
+    layers : callable, optional
+        The other side's layers alone: ``Given`` → ``Alone``.
+    rule : callable, optional
+        The other side's rule alone: a state and a gradient → the state after it.
+    roundings : int
+        By how many roundings the other side's numbers may be off where a layer takes them.
+    float64 : bool
+        Whether the layers are compared in float64 too.
+    """
 
     def __init__(
         self,
         model: Model,
-        state: State,
-        mode: Mode,
-        observe: Callable[[list[Entry], list[Entry]], None] | None,
+        bounded: Model | None = None,
+        layers: Callable[[alone.Given], alone.Alone] | None = None,
+        rule: Callable[[State, Array], State] | None = None,
+        roundings: int = 0,
+        float64: bool = False,
     ) -> None:
-        self.model, self.twin, self.observe = model, twin(model), observe
-        self.mode, self.trainer = mode, Trainer(self.twin, state, mode)
-        self.layers = alone.OnTensorflow(self.twin, mode)
+        self.model, self.bounded = model, model if bounded is None else bounded
+        self.layers, self.rule = layers, rule
+        self.roundings, self.in_float64 = roundings, float64
         self.report = Report()
         self.rows: dict[tuple[str, str], Row] = {}
-        self.in_float64 = state.theta.dtype == np.float32
 
-    def compare(self, state: State, x: Array, y: Array, masks: Masks) -> Step:
-        """Make one step on both sides, judge all of it, and return refnn's."""
-        model, batch = self.model, (x, y, masks)
-        (mine, my_batch), (theirs, their_batch) = _copies(state, batch), _copies(state, batch)
-        start = time.perf_counter()
-        one = train_step(model, mine, *my_batch)
-        self.report.seconds_refnn += time.perf_counter() - start
-        self.trainer.load(theirs)
-        start = time.perf_counter()
-        other = self.trainer.step(*their_batch)
-        self.report.seconds_tftwin += time.perf_counter() - start
+    def judge(
+        self,
+        state: State,
+        batch: tuple[Array, Array, Masks],
+        one: Step,
+        other: Step,
+        surroundings: Callable[[], tuple[list[Entry], list[Entry]]] = lambda: ([], []),
+        keep: Callable[[Entry], bool] = lambda entry: True,
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Judge a step that both sides made from one state, and return both records.
+
+        ``surroundings`` gives what else to compare; ``keep`` says which entries.
+        """
+        model, (_, y, masks) = self.model, batch
         self.report.steps += 1
-
         evidence = Evidence(
             model,
             state,
@@ -177,33 +196,29 @@ class _Lockstep:
             alone.given_by(other, state.theta, y, masks),
         )
         refnn, tftwin = self._whole(one, other, state, batch)
-        for pair in (self._rule(evidence, one, other), *self._layers(evidence, one, other)):
-            refnn, tftwin = refnn + pair[0], tftwin + pair[1]
-        for side, own_state, own_batch, step in (
-            ("refnn", mine, my_batch, one),
-            ("tftwin", theirs, their_batch, other),
+        for pair in (
+            self._rule(evidence, one, other),
+            *self._layers(evidence, one, other),
+            surroundings(),
         ):
-            refnn += _inputs(side, state, batch, state.step + 1)
-            tftwin += _inputs(side, own_state, own_batch, step.state.step)
-
+            refnn, tftwin = refnn + pair[0], tftwin + pair[1]
+        refnn, tftwin = list(filter(keep, refnn)), list(filter(keep, tftwin))
         divergences = judge_records(self.rows, state.step + 1, refnn, tftwin)
         self.report.divergences += explain(evidence, divergences)
         self.report.stopped = left_the_finite("refnn", model, one) or left_the_finite(
             "tftwin", model, other
         )
-        if self.observe is not None:
-            self.observe(refnn, tftwin)
-        return one
+        return refnn, tftwin
 
     def _whole(
         self, one: Step, other: Step, state: State, batch: tuple[Array, Array, Masks]
     ) -> tuple[list[Entry], list[Entry]]:
         network, names = self.model.network, self.model.optimizer.slot_names
-        bounds = bounds_of_step(self.model, state, *batch)
+        bounds = bounds_of_step(self.bounded, state, *batch)
         sides = [record(network, names, step) for step in (one, other, bounds)]
         if self.report.steps == 1:
             with usual():
-                distances = bounds_of_step(self.model, state, *batch)
+                distances = bounds_of_step(self.bounded, state, *batch)
             sides.append(record(network, names, distances))
             self.report.usual = usual_distance(sides[0], sides[1], sides[3])
         return _bounded(sides[0], sides[2], state.theta.dtype), sides[1]
@@ -211,10 +226,11 @@ class _Lockstep:
     def _rule(self, evidence: Evidence, one: Step, other: Step) -> tuple[list[Entry], list[Entry]]:
         """The rule alone on refnn's gradient, without rounding; TensorFlow's own, with it."""
         model, state = self.model, evidence.state
-        pairs = (
-            (one.state, rule_alone(self.twin, state, evidence.gradient, tf_update), RULE, 0.0),
-            (rule_alone(model, state, evidence.tf_gradient), other.state, MIRROR, None),
-        )
+        mirror = rule_alone(model, state, evidence.tf_gradient)
+        pairs: list[tuple[State, State, tuple[str, str], float | None]]
+        pairs = [(mirror, other.state, MIRROR, None)]
+        if self.rule is not None:
+            pairs.insert(0, (one.state, self.rule(state, evidence.gradient), RULE, 0.0))
         refnn: list[Entry] = []
         tftwin: list[Entry] = []
         for ours, theirs, stages, unit in pairs:
@@ -236,12 +252,13 @@ class _Lockstep:
         """Each number of both steps against the layers of the other side, and of its own."""
         model, given, tf_given = self.model, evidence.given, evidence.tf_given
         step = alone.of_step(one)
-        families = [
-            ("layer", step, self.layers(given), given),
+        families: list[tuple[str, Any, Any, Any]] = [
             ("walk", step, alone.on_refnn(model, given), None),
             ("mirror", alone.on_refnn(model, tf_given), alone.of_step(other), tf_given),
         ]
-        if self.in_float64:
+        if self.layers is not None:
+            families.insert(0, ("layer", step, self.layers(given), given))
+        if self.layers is not None and self.in_float64:
             wide = given.cast(np.float64)
             try:
                 both = alone.on_refnn(model, wide), self.layers(wide)
@@ -260,12 +277,61 @@ class _Lockstep:
         refnn, tftwin = (alone.alone_entries(model, side, family) for side in (ours, theirs))
         if given is None or _all_same(refnn, tftwin):
             return _bounded(refnn, None, dtype), _bounded(tftwin, None, dtype)
-        fused = 2 if self.mode == "xla" and family == "mirror" else 0
-        bounds = alone.alone_entries(model, alone.bounds_of_layers(model, given, fused), family)
+        fused = self.roundings if family == "mirror" else 0
+        found = alone.bounds_of_layers(self.bounded, given, fused)
+        bounds = alone.alone_entries(model, found, family)
         if family != "mirror":
             defined = alone.alone_entries(model, alone.on_definitions(model, given), family)
             self.report.lost_digits += lost_digits(step, bounds, defined)
         return _bounded(refnn, bounds, dtype), tftwin
+
+
+class _Lockstep(Judge):
+    """A model and its twin."""
+
+    def __init__(
+        self,
+        model: Model,
+        state: State,
+        mode: Mode,
+        observe: Callable[[list[Entry], list[Entry]], None] | None,
+    ) -> None:
+        self.twin, self.observe = twin(model), observe
+        self.trainer = Trainer(self.twin, state, mode)
+        super().__init__(
+            model,
+            layers=alone.OnTensorflow(self.twin, mode),
+            rule=lambda state, gradient: rule_alone(self.twin, state, gradient, tf_update),
+            roundings=2 if mode == "xla" else 0,
+            float64=state.theta.dtype == np.float32,
+        )
+
+    def compare(self, state: State, x: Array, y: Array, masks: Masks) -> Step:
+        """Make one step on both sides, judge all of it, and return refnn's."""
+        batch = x, y, masks
+        (mine, my_batch), (theirs, their_batch) = _copies(state, batch), _copies(state, batch)
+        start = time.perf_counter()
+        one = train_step(self.model, mine, *my_batch)
+        self.report.seconds_refnn += time.perf_counter() - start
+        self.trainer.load(theirs)
+        start = time.perf_counter()
+        other = self.trainer.step(*their_batch)
+        self.report.seconds_tftwin += time.perf_counter() - start
+
+        def surroundings() -> tuple[list[Entry], list[Entry]]:
+            before, after = [], []
+            for side, own_state, own_batch, step in (
+                ("refnn", mine, my_batch, one),
+                ("tftwin", theirs, their_batch, other),
+            ):
+                before += _inputs(side, state, batch, state.step + 1)
+                after += _inputs(side, own_state, own_batch, step.state.step)
+            return before, after
+
+        refnn, tftwin = self.judge(state, batch, one, other, surroundings)
+        if self.observe is not None:
+            self.observe(refnn, tftwin)
+        return one
 
 
 def usual_distance(refnn: list[Entry], tftwin: list[Entry], distances: list[Entry]) -> float:
