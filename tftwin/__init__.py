@@ -25,6 +25,7 @@ HOMES = {
     "update": "optimizers",
     "Trainer": "trainer",
     "fit": "runs",
+    "compare_keras": "keras_lockstep",
 }
 """The module of each public name."""
 

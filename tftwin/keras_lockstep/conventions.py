@@ -1,0 +1,113 @@
+"""How far refnn's own rule is from Keras', and which card says why.
+
+Both rules are given the same gradients. Each has its own slots, from its own start: so 0.1 at the
+start of Adagrad's v counts too. All is computed in float64, so that a card's effect is its own and
+no rounding; what the network's dtype cannot show is not named.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refnn.state import State
+from refnn.typing import Array, Slots
+from tftwin.cards.card import Card
+from tftwin.cards.rates import RATES
+from tftwin.keras_lockstep.rules import Rule, arguments_of, kind_of, moves, refnn_rule
+from tftwin.keras_models.description import Described
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A difference that has a name.
+
+    Attributes
+    ----------
+    stage : str
+        Where: "learning rate", "update", "loss", "forward".
+    name : str
+        The card's.
+    size : float
+        The largest difference that it makes: as a share of the rate, or of the largest move.
+    sentence : str
+        What it is.
+    """
+
+    stage: str
+    name: str
+    size: float
+    sentence: str
+
+
+class Account:
+    """refnn's rule and each card's beside Keras', over the steps of a comparison."""
+
+    def __init__(self, described: Described, state: State) -> None:
+        self.described, self.dtype = described, state.theta.dtype
+        kind, self.own = kind_of(described), refnn_rule(described)
+        self.cards: list[Card] = list(kind.cards) if self.own is not None else []
+        wide: Slots = tuple(slot.astype(np.float64) for slot in state.slots)
+        fresh: Slots = wide if state.step else tuple(np.zeros_like(slot) for slot in wide)
+        arguments = arguments_of(described)
+        names = kind.slot_names
+        self.keras: tuple[Any, Slots] = (Rule(kind.function, arguments, 0.0, names), wide)
+        self.others: dict[str, tuple[Any, Slots]] = {"": (self.own, fresh)} | {
+            card.name: (Rule(card.function, arguments, 0.0, names), fresh) for card in self.cards
+        }
+        self.sizes: dict[str, float] = dict.fromkeys(self.others, 0.0)
+        self.rates = (0.0, 0.0, 0.0)
+
+    def add(self, gradient: Array, t: int, rate: float, own_rate: float) -> None:
+        """Count one step: Keras' gradient, the number of the update, Keras' rate and refnn's."""
+        one, other = (float(self.dtype.type(number)) for number in (rate, own_rate))
+        if one != other:
+            self.rates = max(self.rates, (abs(one - other) / other, rate, own_rate))
+        if self.own is None:
+            return
+        g = gradient.astype(np.float64)
+        with np.errstate(all="ignore"):
+            rule, slots = self.keras
+            keras, slots = moves(rule, slots, g, t, rate)
+            self.keras = rule, slots
+            found = {}
+            for name, (rule, slots) in self.others.items():
+                found[name], slots = moves(rule, slots, g, t, rate)
+                self.others[name] = rule, slots
+            own = found.pop("")
+            self.sizes[""] = max(self.sizes[""], _share(own - keras, keras))
+            for name, move in found.items():
+                self.sizes[name] = max(self.sizes[name], _share(move - own, keras))
+
+    @property
+    def apart(self) -> float:
+        """The largest difference of refnn's move from Keras', as a share of the largest move."""
+        return self.sizes[""]
+
+    def conventions(self) -> list[Convention]:
+        """Return what the steps showed, the largest first."""
+        found = []
+        off, rate, own = self.rates
+        if rate != own:
+            scheduled = isinstance(self.described.arguments["learning_rate"], Described)
+            card = RATES[1] if scheduled else RATES[0]
+            found.append(
+                Convention(
+                    "learning rate",
+                    card.name,
+                    off,
+                    f"{rate!r} is {own!r} to refnn: {card.sentence}",
+                )
+            )
+        cards = [
+            Convention("update", card.name, self.sizes[card.name], card.sentence)
+            for card in self.cards
+            if self.sizes[card.name] > np.finfo(self.dtype).eps
+        ]
+        return found + sorted(cards, key=lambda convention: -convention.size)
+
+
+def _share(apart: Array, move: Array) -> float:
+    """Return the largest difference as a share of the largest move."""
+    largest = float(np.max(np.abs(move), initial=0.0))
+    return float(np.max(np.abs(apart), initial=0.0)) / largest if largest else 0.0
