@@ -52,7 +52,7 @@ def load_npz(path: str | PathLike[str], dtype: npt.DTypeLike = np.float32) -> Da
     ValueError
         If it is no NPZ file, x or y is missing or damaged, no array of numbers of rank 2, larger
         than 1 GiB or not finite in this dtype, or their numbers of rows differ; or if the file
-        is compressed by another method than NumPy's, or more than any data are.
+        is compressed by another method than deflate, or more than any data are.
     """
     dtype, path = float_type(dtype), regular_file(path)
     with archive(path) as members:
@@ -162,13 +162,13 @@ def _check_table(members: zipfile.ZipFile, size: int, stored: bool) -> None:
     ends = [*(info.header_offset for info in infos[1:]), size][: len(infos)]
     for info, end in zip(infos, ends, strict=True):
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError("a member is compressed by another method than NumPy's")
+            raise ValueError("a member is compressed by another method than deflate")
         if info.header_offset + info.compress_size > end:
             raise ValueError("its members overlap")
     if held > max(ROOM, RATIO * size):
         raise ValueError(
-            f"its {size} bytes claim to hold {held}, more than {RATIO} times as many (np.savez "
-            "saves without compression)"
+            f"its {size} bytes claim to hold {held}, more than {RATIO} times as many: save it "
+            "without compression"
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from refnn.checks import short
 from refnn.datasets.files import as_path, regular_file
 from refnn.datasets.npz import archive, reading
+from refnn.datasets.preparation import LIMIT
 
 EXPECTED = "a file that model.save('name.keras') of Keras 3 wrote"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -61,14 +62,17 @@ def read_archive(path: str | PathLike[str]) -> Content:
                 raise ValueError(
                     f"{path} holds {short(name)}; expected {CONFIG}, {METADATA}, {WEIGHTS} alone"
                 )
-        for name in (CONFIG, METADATA):
-            if name in names and (size := members.getinfo(name).file_size) > TEXT:
-                raise ValueError(f"{path}: {name} has {size} bytes; expected at most {TEXT}")
-        if METADATA in names:
-            _check_version(path, _json(path, METADATA, members.read(METADATA)))
+        for info in members.infolist():
+            most = LIMIT if info.filename == WEIGHTS else TEXT
+            if info.file_size > most:
+                raise ValueError(
+                    f"{path}: {info.filename} has {info.file_size} bytes; expected at most {most}"
+                )
         with reading(f"{path}", EXPECTED):
-            text, weights = members.read(CONFIG), members.read(WEIGHTS)
-        return Content(_json(path, CONFIG, text), weights)
+            held = {name: members.read(name) for name in names}
+    if METADATA in held:
+        _check_version(path, _json(path, METADATA, held[METADATA]))
+    return Content(_json(path, CONFIG, held[CONFIG]), held[WEIGHTS])
 
 
 def _refuse_others(path: Path) -> None:

@@ -316,7 +316,7 @@ def _source(name: str, node: Any) -> Any:
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{where} = {short(node)}; expected one tensor") from None
     for key, value in kwargs.items() if isinstance(kwargs, dict) else [("kwargs", kwargs)]:
-        if value is not None:
+        if value is not None and (key, value) != ("training", False):
             raise ValueError(f"layer {name!r} is called with {short(key)} = {short(value)}")
     if (call, output) != (0, 0):
         raise ValueError(f"{where} = {short(node)}; expected the first output of {short(source)}")

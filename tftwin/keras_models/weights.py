@@ -89,7 +89,7 @@ def read_array(file: File, path: str, shape: tuple[int, ...], *dtypes: np.dtype[
     dtype = next((one for one in dtypes if kind.equal(h5py.h5t.py_create(one))), None)
     if dtype is None:
         with _one_error(where):
-            name = short(str(kind.dtype))
+            name = " ".join(str(kind.dtype).split())[:80]
         raise ValueError(f"{where} has dtype {name}; expected {' or '.join(map(str, dtypes))}")
     if not plain or filters or outside:
         how = "in another file" if outside else "compressed" if filters else "in pieces, or virtual"
