@@ -283,12 +283,6 @@ def _named(value: Any) -> str:
 
 def _check_chain(config: dict[str, Any], listed: list[Any], names: list[str]) -> None:
     """Refuse a functional model whose layers are no chain, listed from its input to its output."""
-    for key, name in (("input_layers", names[0]), ("output_layers", names[-1])):
-        ends = config.get(key)
-        if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
-            ends = ends[0]
-        if ends != [name, 0, 0]:
-            raise ValueError(f"{key} = {short(ends)}; expected {name!r} alone, the chain's end")
     for number, (layer, name) in enumerate(zip(listed, names, strict=True)):
         if layer.get("name") not in (None, name):
             raise ValueError(f"layer {name!r} is listed as {short(layer.get('name'))}")
@@ -305,6 +299,12 @@ def _check_chain(config: dict[str, Any], listed: list[Any], names: list[str]) ->
                 f"layer {name!r} takes the output of {short(source)}; expected a chain without "
                 f"branches: that of {names[number - 1]!r}"
             )
+    for key, name in (("input_layers", names[0]), ("output_layers", names[-1])):
+        ends = config.get(key)
+        if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
+            ends = ends[0]
+        if ends != [name, 0, 0]:
+            raise ValueError(f"{key} = {short(ends)}; expected {name!r} alone, the chain's end")
 
 
 def _source(name: str, node: Any) -> Any:

@@ -137,6 +137,8 @@ WEIGHTS: dict[str, Check] = {"loss_weights": optional(only(1, [1], [1.0]))}
 
 
 def _loss(value: Any) -> Described:
+    if value is None:
+        raise ValueError("the model is compiled without a loss")
     if isinstance(value, (list, dict)) and len(value) == 1:
         (value,) = value.values() if isinstance(value, dict) else value  # of the only output
     if isinstance(value, dict) and value.get("class_name") == "function":

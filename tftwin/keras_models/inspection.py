@@ -71,7 +71,7 @@ class Preparation:
             whole = labels.astype(np.int64)
             if labels.dtype.kind not in "biuf" or not (whole == labels).all():
                 raise ValueError(f"y holds {short(labels[:3])}; expected class numbers")
-            return one_hot(whole, self.outputs, self.dtype)
+            return one_hot(whole.tolist(), self.outputs, self.dtype)
         if y.ndim == 1 and self.outputs == 1:
             y = y[:, None]
         if y.shape[1:] != (self.outputs,):

@@ -157,7 +157,7 @@ def _loss(
     if name == "mean_squared_error":
         return losses.MeanSquaredError(), None
     fused, plain = FUSED.get(name, (None, None))
-    number, activation = _hidden(description)
+    number, activation = hidden_logits(description)
     logits = activation is not None or description.loss.arguments["from_logits"]
     kind = getattr(losses, (fused if logits else plain) or "", None)
     if kind is None:
@@ -192,7 +192,7 @@ FITS = {
 }
 
 
-def _hidden(description: Description) -> tuple[int | None, str | None]:
+def hidden_logits(description: Description) -> tuple[int | None, str | None]:
     """Return the number and the name of a last softmax or sigmoid whose logits Keras finds.
 
     Behind it may stand linear activations, which return the same tensor, and nothing else.

@@ -1,5 +1,6 @@
 """refnn's model as a live Keras model."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from refnn.typing import Array
 from tftwin.keras_models.chain import DTYPES
 from tftwin.keras_models.description import Described, Description, KerasLayer
 from tftwin.keras_models.inspection import Preparation
+from tftwin.keras_models.mapping import hidden_logits
 from tftwin.keras_models.state import KerasState
 
 
@@ -25,8 +27,8 @@ def write(model: Model, state: State, preparation: Preparation | None = None) ->
 
     ``model.save("name.keras")`` makes a file of it. An activation behind a Dense becomes that
     layer's ``activation``. A loss from logits becomes Keras' loss with ``from_logits=True``. A
-    ``CategoricalCrossentropy`` behind a softmax gets a Flatten before it, which changes no number
-    and hides the logits that Keras would find.
+    crossentropy behind a softmax or a sigmoid gets a Flatten before it, which changes no number and
+    hides the logits that Keras would find.
 
     Keras' optimizer of that name is another rule now and then (ε, and momentum without 1 − β): it
     goes on from the same slots with Keras' rule. The slots of SGDM become v = −lr m / (1 − β).
@@ -76,18 +78,20 @@ def describe_refnn(
             layers.add("Dropout", {"rate": layer.rate}, layers.shape)
         else:
             layers.activate(layer.function)
-    if type(model.loss) is losses.CategoricalCrossentropy:
-        layers.add("Flatten", {}, (network.outputs,))
-    return Description(
+    loss = _loss(model.loss, integers)
+    description = Description(
         style="Sequential",
         name="refnn",
         dtype=dtype,
         input_dtype=dtype if preparation is None else preparation.input_dtype,
         shape=shape,
         layers=tuple(layers.made),
-        loss=_loss(model.loss, integers),
-        optimizer=_optimizer(model.optimizer, state),
+        loss=loss,
+        optimizer=_optimizer(model.optimizer),
     )
+    if "from_logits" in loss.arguments and hidden_logits(description)[1]:
+        layers.add("Flatten", {}, (network.outputs,))
+    return replace(description, layers=tuple(layers.made))
 
 
 class _Chain:
@@ -139,7 +143,7 @@ def _loss(loss: Loss, integers: bool) -> Described:
     raise ValueError(f"loss {short(loss)}, which Keras lacks, or is your own")
 
 
-def _optimizer(optimizer: Any, state: State) -> Described:
+def _optimizer(optimizer: Any) -> Described:
     """Return Keras' optimizer of that name, with the same hyper-parameters."""
     rate = _rate(optimizer.learning_rate)
     kind = type(optimizer)
