@@ -10,6 +10,7 @@ nothing: ``accuracy``, and all rooms of the mirror. ``twin`` makes them from val
 are checked where they are made.
 """
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +31,11 @@ HOMES = {
 """The module of each public name."""
 
 __all__ = [*HOMES]  # noqa: PLE0604
+
+if sys.argv[:1] == ["-m"]:  # python -m tftwin: Ctrl-C during the imports is one line, too
+    from tftwin import terminal
+
+    terminal.begin(__name__)
 
 
 def __getattr__(name: str) -> Any:

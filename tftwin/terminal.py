@@ -57,6 +57,24 @@ def run(program: str, work: Callable[[], int]) -> NoReturn:
     sys.exit(status)
 
 
+def begin(package: str) -> None:
+    """Prepare; until ``prepare`` is called again Ctrl-C and SIGTERM end the process at once.
+
+    Its packages are imported then. Nothing is begun that would have to be undone, and what is
+    written in C turns an interruption into an error of its own.
+    """
+    module = next((a for a in sys.orig_argv if a.partition(".")[0] == package), package)
+    prepare(f"python -m {module}")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _leave)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    os._exit(stopped("", Terminated() if number == signal.SIGTERM else KeyboardInterrupt()))
+
+
 def prepare(program: str) -> None:
     """Make this process a command line: its output, its signals, its last line.
 
@@ -78,6 +96,8 @@ def prepare(program: str) -> None:
     sys.stdout = output
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is _leave:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.excepthook = _hook(program)
 
 

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tftwin.lockstep.ledger.inputs import special_inputs
 from tftwin.lockstep.ledger.kernels import FUNCTIONS, evaluator, instruction_set, version
 from tftwin.lockstep.ledger.measure import measure
 from tftwin.lockstep.ledger.tasks import EXHAUSTIVE, SPECIAL, Task, blocks, plan
+
+HELD = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -52,6 +55,8 @@ def start_worker(tensorflow: bool = True) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
         threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     if not tensorflow:
         return
@@ -59,6 +64,19 @@ def start_worker(tensorflow: bool = True) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold signals back while processes start: one that is left half started prints a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave_with(parent: Any) -> None:
@@ -149,7 +167,8 @@ def results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, dict[str, 
         os.environ[name] = f"{before} {disabled}".strip()
         try:
             with ProcessPoolExecutor(jobs, context, start_worker, (tensorflow,)) as pool:
-                futures = {pool.submit(run, task): task for task in chosen}
+                with undisturbed():
+                    futures = {pool.submit(run, task): task for task in chosen}
                 try:
                     for future in as_completed(futures):
                         yield futures[future], future.result()
