@@ -58,12 +58,15 @@ def run(program: str, work: Callable[[], int]) -> NoReturn:
 
 
 def begin(package: str) -> None:
-    """Prepare; until ``prepare`` is called again Ctrl-C and SIGTERM end the process at once.
+    """Prepare, if this package is run; Ctrl-C and SIGTERM end the process at once.
 
-    Its packages are imported then. Nothing is begun that would have to be undone, and what is
-    written in C turns an interruption into an error of its own.
+    They do so while its packages are imported, until ``prepare`` is called again. Nothing is begun
+    that would have to be undone, and what is written in C turns an interruption into an error of
+    its own.
     """
-    module = next((a for a in sys.orig_argv if a.partition(".")[0] == package), package)
+    module = next((a for a in sys.orig_argv if a.partition(".")[0] == package), "")
+    if not module:
+        return
     prepare(f"python -m {module}")
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _leave)
