@@ -1,4 +1,4 @@
-"""The command line: ``python -m tftwin certify``, ``python -m tftwin compare``.
+"""The command line: ``python -m tftwin certify``, ``compare``, ``keras``.
 
 The exit status is 0; or 1 if what was found is bad, 2 if it cannot be found; see ``terminal`` for
 the others.
@@ -14,6 +14,7 @@ from typing import Any
 
 from refnn.datasets.files import replacing
 from tftwin import terminal
+from tftwin.keras_lockstep.command import add_keras
 from tftwin.lockstep import ledger, report
 from tftwin.lockstep.ledger.certify import certify
 from tftwin.lockstep.ledger.kernels import FUNCTIONS
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="command", required=True)
     add_certify(commands)
     add_compare(commands)
+    add_keras(commands)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

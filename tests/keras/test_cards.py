@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from refnn import SGDM, Adagrad, Adam, ExponentialDecay, RMSProp
+from refnn import L2, SGDM, Adagrad, Adam, ExponentialDecay, LeakyRelu, RMSProp
 from tftwin.cards import CARDS
 from tftwin.lockstep.roundoff import exact
 
-ADAM = {"learning_rate": 1.0, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 EXAMPLES = {
     # name: (refnn's rule, arguments, gradients, rates, refnn's number, the card's number)
     "adam-epsilon-place": (Adam, {"epsilon": 1.0}, [1.0], [1.0], "-0.5", "-0.0306534"),
@@ -64,10 +63,22 @@ def test_both_rates():
     assert (f"{ours:.10f}", f"{theirs:.10f}") == ("0.0732064683", "0.0732065365")
 
 
+def test_casts():
+    slope, rate = (
+        next(c for c in CARDS if c.name == n) for n in ("leaky-slope-float32", "l2-rate-float32")
+    )
+    x = np.array([-1 / 3])
+    assert LeakyRelu(0.2).forward(x) == -0.2 / 3
+    assert f"{slope.function(x, 0.2)[0][0]:.14f}" == "-0.06666666766008"
+    assert L2(0.02).value([np.ones((1, 1))]) == 0.01
+    assert rate.function(np.ones((1, 1)), 0.02) == (float(np.float32(0.02)) / 2,)
+
+
 def test_cards_are_whole():
     names = [card.name for card in CARDS]
     assert len(set(names)) == len(names)
     for card in CARDS:
         assert all((card.formula, card.refnn, card.who, card.sentence, card.source, *card.hints))
         assert card.formula != card.refnn
-    assert set(EXAMPLES) | {"rate-dtype", "decay-float32"} == set(names)
+    others = {"rate-dtype", "decay-float32", "leaky-slope-float32", "l2-rate-float32"}
+    assert set(EXAMPLES) | others == set(names)

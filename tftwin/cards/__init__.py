@@ -7,10 +7,11 @@ learning_rate, beta_1, beta_2, epsilon)``, and return the new w and the new slot
 from tftwin.cards.adam import ADAM
 from tftwin.cards.adaptive import ADAGRAD, RMSPROP
 from tftwin.cards.card import Card
+from tftwin.cards.casts import CASTS
 from tftwin.cards.momentum import MOMENTUM
 from tftwin.cards.rates import RATES
 
-CARDS: tuple[Card, ...] = (*ADAM, *MOMENTUM, *ADAGRAD, *RMSPROP, *RATES)
+CARDS: tuple[Card, ...] = (*ADAM, *MOMENTUM, *ADAGRAD, *RMSPROP, *RATES, *CASTS)
 """All cards."""
 
 __all__ = ["CARDS", "Card"]

@@ -9,7 +9,16 @@ so everything is held under a derived bound. How far refnn's own rule is from Ke
 beside it, and has a name (``conventions``).
 """
 
-from tftwin.keras_lockstep.comparison import compare_keras
-from tftwin.keras_lockstep.report import KerasReport
+from importlib import import_module
+from typing import Any
 
-__all__ = ["KerasReport", "compare_keras"]
+HOMES = {"compare_keras": "comparison", "KerasReport": "report"}
+"""The module of each public name; both import TensorFlow."""
+
+__all__ = [*HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

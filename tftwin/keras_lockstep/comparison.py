@@ -17,7 +17,7 @@ from refnn.typing import Array
 from tftwin.keras_lockstep.conventions import Account
 from tftwin.keras_lockstep.explain import Case, explain
 from tftwin.keras_lockstep.findings import Explanation, in_order
-from tftwin.keras_lockstep.forms import for_bounds, model_of, network_of
+from tftwin.keras_lockstep.forms import conventions_of, for_bounds, model_of, network_of
 from tftwin.keras_lockstep.live import unchanged
 from tftwin.keras_lockstep.report import KerasReport
 from tftwin.keras_lockstep.side import KerasSide
@@ -177,7 +177,8 @@ class _Comparison:
             inspection=self.inspection,
             found=found,
             rows=self.rows,
-            conventions=[] if account is None else account.conventions(),
+            conventions=conventions_of(self.inspection)
+            + ([] if account is None else account.conventions()),
             apart=None if account is None or account.own is None else account.apart,
             explanations=explained,
         )

@@ -18,6 +18,9 @@ from refnn.optimizers import SGD
 from refnn.regularizers import L2
 from refnn.training import Model
 from refnn.typing import Array
+from tftwin.cards.adam import single
+from tftwin.cards.casts import CASTS
+from tftwin.keras_lockstep.conventions import Convention
 from tftwin.keras_lockstep.rules import keras_rule
 from tftwin.keras_models import Inspection
 from tftwin.lockstep.roundoff import Rounded
@@ -77,10 +80,12 @@ def model_of(inspection: Inspection) -> Model:
     described, loss = inspection.description.optimizer, inspection.loss
     assert loss is not None
     updates = "update" in inspection.stages and described is not None
-    single = inspection.keras_state.floatx == "float32"
-    optimizer: Any = keras_rule(described, single) if updates and described else SGD()
-    network = network_of(inspection)
-    return Model(network, loss, optimizer, inspection.regularizer)
+    in_float32 = inspection.keras_state.floatx == "float32"
+    optimizer: Any = keras_rule(described, in_float32) if updates and described else SGD()
+    regularizer = inspection.regularizer
+    if regularizer is not None and inspection.description.dtype == "float64":
+        regularizer = L2(single(regularizer.rate))
+    return Model(network_of(inspection), loss, optimizer, regularizer)
 
 
 def network_of(inspection: Inspection) -> Network:
@@ -92,9 +97,28 @@ def network_of(inspection: Inspection) -> Network:
         function = getattr(layer, "function", None)
         if not isinstance(function, LeakyRelu):
             return layer
-        return Activation(LeakyRelu(float(np.float32(function.alpha))))
+        return Activation(LeakyRelu(single(function.alpha)))
 
     return Network([in_float32(layer) for layer in inspection.network.layers])
+
+
+def conventions_of(inspection: Inspection) -> list[Convention]:
+    """Return what a float64 model has of numbers that passed through float32."""
+    if inspection.description.dtype == "float32":
+        return []
+    functions = [getattr(layer, "function", None) for layer in inspection.network.layers]
+    numbers = [
+        ("forward", "leaky-slope-float32", f.alpha) for f in functions if isinstance(f, LeakyRelu)
+    ]
+    if inspection.regularizer is not None:
+        numbers.append(("loss", "l2-rate-float32", inspection.regularizer.rate))
+    sentences = {card.name: card.sentence for card in CASTS}
+    found = {
+        name: Convention(stage, name, abs(single(number) - number) / number, sentences[name])
+        for stage, name, number in numbers
+        if single(number) != number
+    }
+    return list(found.values())
 
 
 def for_bounds(model: Model) -> Model:
