@@ -158,7 +158,7 @@ def _loss(
         return losses.MeanSquaredError(), None
     fused, plain = FUSED.get(name, (None, None))
     number, activation = hidden_logits(description)
-    logits = activation is not None or description.loss.arguments["from_logits"]
+    logits = activation is not None or description.loss.arguments.get("from_logits")
     kind = getattr(losses, (fused if logits else plain) or "", None)
     if kind is None:
         lacks.append(Lack(f"loss {name}", "loss"))
