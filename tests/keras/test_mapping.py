@@ -5,9 +5,9 @@ import pytest
 
 import refnn
 from refnn import losses
-from tests.helpers import refused
+from tests.helpers import assert_same_bits, refused
 from tests.keras.files import small_model
-from tftwin.keras_models import inspect, read
+from tftwin.keras_models import inspect, read, write
 from tftwin.keras_models.library import keras, tf
 from tftwin.lockstep.bounds import bounds_of_step
 
@@ -151,6 +151,23 @@ def test_images_are_flattened_and_labels_become_rows():
         preparation.targets(np.array([0.5]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_data_are_rescaled_as_keras_rescales_them(dtype):
+    """Keras rounds 1/255 to float32, in a float64 model too."""
+    pixels = np.arange(256).reshape(64, 2, 2).astype("uint8")
+    scaling = LAYERS.Rescaling(1 / 255, -0.1, dtype=dtype)
+    layers = [scaling, LAYERS.Flatten(dtype=dtype), LAYERS.Dense(3, dtype=dtype)]
+    found = inspect(keras.Sequential([keras.Input((2, 2), dtype="uint8"), *layers]))
+    assert_same_bits(found.preparation.inputs(pixels), layers[1](scaling(pixels)).numpy())
+    again = write(
+        refnn.Model(found.network, losses.MeanSquaredError()), found.state, found.preparation
+    )
+    assert again.layers[0].get_config()["scale"] == 1 / 255
+    assert inspect(again).preparation == found.preparation
+    with refused("is a Rescaling; expected it before all other layers"):
+        inspect(chain(LAYERS.Dense(3), LAYERS.Rescaling(2.0)))
+
+
 # Optimizers --------------------------------------------------------------------------------------
 
 
@@ -231,7 +248,7 @@ LACKS = {
         "a 'CosineDecay', which refnn lacks",
         3,
     ),
-    "momentum of 1": (OPT.SGD(momentum=1.0), SMALL, "beta = 1.0", 3),
+    "momentum of 1": (OPT.SGD(momentum=1.0), SMALL, "momentum = 1.0; expected a number in", 3),
 }
 
 

@@ -1,6 +1,8 @@
 """config.json as a stranger may write it: refused by the name of the thing, and nothing is run."""
 
 import base64
+import copy
+import functools
 import marshal
 
 import pytest
@@ -8,6 +10,10 @@ import pytest
 from tests.helpers import refused, refused_cheaply
 from tests.keras.files import layer, small_model, with_config
 from tftwin.keras_models import inspect, read
+from tftwin.keras_models.archive import read_archive
+from tftwin.keras_models.config import describe
+from tftwin.keras_models.mapping import to_refnn
+from tftwin.keras_models.state import read_state
 
 
 @pytest.fixture(scope="module", params=["Sequential", "Functional"])
@@ -257,3 +263,41 @@ def test_the_code_would_leave_its_marker(tmp_path):
     path = with_config(tmp_path / "x.keras", tmp_path / "sound.keras", lambda_layer(marker))
     keras.models.load_model(path, safe_mode=False)
     assert marker.exists()
+
+
+JUNK = (None, True, 0, -1, 7, 2**70, 0.5, 1e308, "", "relu", "x" * 5000, [], [[]], {}, {"a": 1})
+
+
+def places(value, path=()):
+    """Yield where each value stands in a configuration."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in inside:
+        yield (*path, key)
+        if isinstance(one, (dict, list)):
+            yield from places(one, (*path, key))
+
+
+def test_anything_anywhere_is_refused_in_one_line_or_changes_nothing_that_matters(sound):
+    """Each value of config.json in turn is replaced by rubbish, left out, or wrapped in a list."""
+    content = read_archive(sound)
+    said = []
+    for path in places(content.config):
+        for junk in (*JUNK, ...):
+            config = copy.deepcopy(content.config)
+            *way, last = path
+            parent = functools.reduce(lambda value, key: value[key], way, config)
+            parent[last] = [parent[last]] if junk is ... else junk
+            said.append(message(config, content.weights))
+    refused = [one for one in said if one is not None]
+    assert len(refused) > len(said) / 4
+    assert all("\n" not in one and len(one) < 600 for one in refused)
+
+
+def message(config, weights):
+    """Return what is said of a configuration that is refused; None of one that is read."""
+    try:
+        description = describe(config)
+        to_refnn("x", description, read_state(description, weights, "weights"))
+    except ValueError as error:
+        return str(error)
+    return None

@@ -6,7 +6,7 @@ value.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from refnn import checks
@@ -20,7 +20,7 @@ ENVELOPE = {"module", "class_name", "config", "registered_name"}
 
 
 def an_object(
-    where: str, value: Any, homes: Collection[str], more: Collection[str] = ()
+    where: str, value: Any, homes: Sequence[str], more: Collection[str] = ()
 ) -> tuple[str, dict[str, Any]]:
     """Return class and configuration of a serialized object of Keras itself.
 
@@ -30,7 +30,7 @@ def an_object(
         What the object is, for messages.
     value : Any
         {"module": …, "class_name": …, "config": {…}, "registered_name": …}.
-    homes : collection of str
+    homes : sequence of str
         Modules of Keras that it may be of. A class of the same name of another module is somebody
         else's.
     more : collection of str
@@ -113,6 +113,16 @@ def real(where: str, value: Any) -> float:
     return checks.number(where, value, "a finite number", math.isfinite)
 
 
+def not_negative(where: str, value: Any) -> float:
+    """Return a number of at least 0."""
+    return checks.number(where, value, "a number of at least 0", lambda number: number >= 0)
+
+
+def share(where: str, value: Any) -> float:
+    """Return a number in [0, 1)."""
+    return checks.number(where, value, "a number in [0, 1)", lambda number: 0 <= number < 1)
+
+
 def optional(check: Check, default: Any = None) -> Check:
     """Return the check of a value that may be missing or null."""
     return lambda where, value: default if value is None else check(where, value)
@@ -124,5 +134,5 @@ def _brief(value: Any) -> str:
     return short(name if isinstance(name, str) else value)
 
 
-def _or(names: Collection[str]) -> str:
-    return " or ".join(sorted(names)[:2])
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(names[:2])

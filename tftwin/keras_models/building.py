@@ -77,6 +77,7 @@ _KINDS = {
     "Flatten": keras.layers.Flatten,
     "LeakyReLU": keras.layers.LeakyReLU,
     "ReLU": keras.layers.ReLU,
+    "Rescaling": keras.layers.Rescaling,
     "Softmax": keras.layers.Softmax,
 }
 

@@ -12,22 +12,23 @@ from tftwin.keras_models.allowlist import (
     anything,
     count,
     flag,
+    not_negative,
     only,
     optional,
-    real,
+    share,
     values,
 )
 from tftwin.keras_models.description import Described, Lack
 
-LOSSES = {
-    "mean_squared_error": {"MeanSquaredError", "mean_squared_error", "mse", "MSE"},
-    "mean_absolute_error": {"MeanAbsoluteError", "mean_absolute_error", "mae", "MAE"},
-    "categorical_crossentropy": {"CategoricalCrossentropy", "categorical_crossentropy"},
-    "sparse_categorical_crossentropy": {
+LOSSES: dict[str, tuple[str, ...]] = {
+    "mean_squared_error": ("MeanSquaredError", "mean_squared_error", "mse", "MSE"),
+    "mean_absolute_error": ("MeanAbsoluteError", "mean_absolute_error", "mae", "MAE"),
+    "categorical_crossentropy": ("CategoricalCrossentropy", "categorical_crossentropy"),
+    "sparse_categorical_crossentropy": (
         "SparseCategoricalCrossentropy",
         "sparse_categorical_crossentropy",
-    },
-    "binary_crossentropy": {"BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"},
+    ),
+    "binary_crossentropy": ("BinaryCrossentropy", "binary_crossentropy", "bce", "BCE"),
 }
 """The names that Keras takes for each loss."""
 LOSS_KEYS: dict[str, dict[str, Check]] = {
@@ -68,33 +69,33 @@ BASE: dict[str, Check] = {
 }
 """Keys of every optimizer."""
 OPTIMIZERS: dict[str, dict[str, Check]] = {
-    "SGD": {"momentum": optional(real, 0.0), "nesterov": optional(flag, False)},
+    "SGD": {"momentum": optional(share, 0.0), "nesterov": optional(flag, False)},
     "RMSprop": {
-        "rho": optional(real, 0.9),
+        "rho": optional(share, 0.9),
         "momentum": optional(only(0)),
-        "epsilon": optional(real, 1e-7),
+        "epsilon": optional(not_negative, 1e-7),
         "centered": optional(only(False)),
     },
     "Adagrad": {
-        "initial_accumulator_value": optional(real, 0.1),
-        "epsilon": optional(real, 1e-7),
+        "initial_accumulator_value": optional(not_negative, 0.1),
+        "epsilon": optional(not_negative, 1e-7),
     },
     "Adam": {
-        "beta_1": optional(real, 0.9),
-        "beta_2": optional(real, 0.999),
-        "epsilon": optional(real, 1e-7),
+        "beta_1": optional(share, 0.9),
+        "beta_2": optional(share, 0.999),
+        "epsilon": optional(not_negative, 1e-7),
         "amsgrad": optional(only(False)),
     },
     "Nadam": {
-        "beta_1": optional(real, 0.9),
-        "beta_2": optional(real, 0.999),
-        "epsilon": optional(real, 1e-7),
+        "beta_1": optional(share, 0.9),
+        "beta_2": optional(share, 0.999),
+        "epsilon": optional(not_negative, 1e-7),
     },
 }
 SCHEDULE: dict[str, Check] = {
-    "initial_learning_rate": real,
+    "initial_learning_rate": not_negative,
     "decay_steps": count,
-    "decay_rate": real,
+    "decay_rate": not_negative,
     "staircase": optional(flag, False),
     "name": anything,
 }
@@ -144,7 +145,7 @@ def _loss(value: Any) -> Described:
     if isinstance(value, dict) and value.get("class_name") == "function":
         value = value.get("config")  # a function of keras.losses is written by its name
     if isinstance(value, dict):
-        name, config = an_object("loss", value, {"keras.losses"})
+        name, config = an_object("loss", value, ("keras.losses",))
     else:
         name, config = value, {}
     kind = next((kind for kind, names in LOSSES.items() if name in names), None)
@@ -157,7 +158,7 @@ def _loss(value: Any) -> Described:
 
 
 def _optimizer(value: Any) -> Described:
-    name, config = an_object("optimizer", value, {"keras.optimizers"})
+    name, config = an_object("optimizer", value, ("keras.optimizers",))
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer {short(name)}, which refnn lacks; expected {list(OPTIMIZERS)}")
     found = values(f"optimizer {name}", config, BASE | OPTIMIZERS[name])
@@ -167,8 +168,8 @@ def _optimizer(value: Any) -> Described:
 
 def _rate(where: str, value: Any) -> float | Described:
     if not isinstance(value, dict):
-        return real(where, value)
-    name, config = an_object(where, value, {"keras.optimizers.schedules"})
+        return not_negative(where, value)
+    name, config = an_object(where, value, ("keras.optimizers.schedules",))
     if name != "ExponentialDecay":
         raise ValueError(
             f"{where} is a {short(name)}, which refnn lacks; expected ExponentialDecay"

@@ -13,13 +13,13 @@ STYLES: dict[str, Style] = {
     "Functional": "Functional",
     "Model": "Functional",
 }
-HOMES = {
+HOMES = (
     "keras",
     "keras.models",
     "keras.src.models.functional",
     "keras.src.models.model",
     "keras.src.models.sequential",
-}
+)
 
 
 def describe(config: Any) -> Description:

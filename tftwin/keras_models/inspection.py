@@ -33,6 +33,8 @@ class Preparation:
         Whether the targets are the numbers of the classes: 0, 1, 2, …
     dtype, input_dtype : str
         Of the network; and to which Keras casts its input first.
+    scales : tuple of (scale, offset)
+        Of each Rescaling layer: x · scale + offset. Keras rounds both to float32, in float64 too.
     """
 
     shape: tuple[int, ...]
@@ -40,9 +42,10 @@ class Preparation:
     integer_labels: bool
     dtype: str
     input_dtype: str
+    scales: tuple[tuple[float, float], ...] = ()
 
     def inputs(self, x: Array) -> Array:
-        """x (N, *shape) → (N, D): cast as Keras casts, flattened.
+        """x (N, *shape) → (N, D): cast as Keras casts, scaled, flattened.
 
         Raises
         ------
@@ -53,7 +56,11 @@ class Preparation:
         if x.shape[1:] != self.shape or len(x) == 0:
             wanted = ", ".join(map(str, ("any", *self.shape)))
             raise ValueError(f"x has shape {x.shape}; expected ({wanted})")
-        return x.astype(self.input_dtype).astype(self.dtype).reshape(len(x), -1)
+        x = x.astype(self.input_dtype).astype(self.dtype).reshape(len(x), -1)
+        for pair in self.scales:
+            scale, offset = np.array(pair, np.float32).astype(self.dtype)
+            x = x * scale + offset
+        return x
 
     def targets(self, y: Array) -> Array:
         """y (N, K), or (N,) where Keras takes it so → (N, K); class numbers become one-hot rows.

@@ -56,6 +56,11 @@ def to_refnn(source: str, description: Description, keras_state: KerasState) -> 
             and description.loss.name == "sparse_categorical_crossentropy",
             description.dtype,
             description.input_dtype,
+            tuple(
+                (layer.arguments["scale"], layer.arguments["offset"])
+                for layer in description.layers
+                if layer.kind == "Rescaling"
+            ),
         ),
         places=tuple(places),
         mappings=tuple(said),

@@ -15,9 +15,9 @@ from refnn.schedules import Constant, ExponentialDecay
 from refnn.state import State
 from refnn.training import Model
 from refnn.typing import Array
-from tftwin.keras_models.chain import DTYPES
 from tftwin.keras_models.description import Described, Description, KerasLayer
 from tftwin.keras_models.inspection import Preparation
+from tftwin.keras_models.layer import DTYPES
 from tftwin.keras_models.mapping import hidden_logits
 from tftwin.keras_models.state import KerasState
 
@@ -66,6 +66,8 @@ def describe_refnn(
         raise ValueError(f"preparation: shape = {shape}; expected {network.inputs} numbers")
     integers = preparation is not None and preparation.integer_labels
     layers = _Chain(shape)
+    for scale, offset in () if preparation is None else preparation.scales:
+        layers.add("Rescaling", {"scale": scale, "offset": offset}, shape)
     if len(shape) > 1:
         layers.add("Flatten", {}, (network.inputs,))
     l2 = None if model.regularizer is None else model.regularizer.rate / 2
