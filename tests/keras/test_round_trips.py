@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refnn
+import tftwin
 from refnn.layers import Activation, Dense, Dropout
 from refnn.network import Network
 from refnn.state import State
@@ -176,6 +178,23 @@ def test_the_constructed_model_goes_on_as_the_one_in_the_file(tmp_path):
         assert theirs.train_on_batch(x, y) == again.train_on_batch(x, y)
     for a, b in zip(variables(again), variables(theirs), strict=True):
         assert_same_bits(a, b)
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    text = (Path(tftwin.__file__).parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"## Your own Keras model\n\n```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    layers = keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")
+    theirs = keras.Sequential([keras.Input((8, 8)), keras.layers.Rescaling(1 / 16), *layers])
+    theirs.compile("adam", "sparse_categorical_crossentropy")
+    theirs.save("digits.keras")
+    names = {"images": np.ones((3, 8, 8)), "labels": np.array([0, 9, 3])}
+    exec(code, names)
+    assert "hidden logits" in capsys.readouterr().out
+    assert configuration(names["theirs"])
+    again = read("again.keras")
+    assert (again.model, bits(again.state)) == (names["model"], bits(names["state"]))
+    assert again.preparation == names["preparation"]
 
 
 def test_weights_are_taken_by_layer(tmp_path):
