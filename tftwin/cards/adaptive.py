@@ -19,10 +19,12 @@ def adagrad_epsilon_inside(
     return w - learning_rate * g / np.sqrt(v + epsilon), v
 
 
-def adagrad_start(w: Any, g: Any, v: Any, learning_rate: float, epsilon: float) -> tuple[Any, Any]:
-    """v₀ = 0.1; the slot is v − 0.1, which starts at 0 as refnn's."""
+def adagrad_start(
+    w: Any, g: Any, v: Any, learning_rate: float, epsilon: float, start: float = START
+) -> tuple[Any, Any]:
+    """v₀ = 0.1; the slot is v − v₀, which starts at 0 as refnn's."""
     v = v + np.square(g)
-    return w - learning_rate * g / (np.sqrt(v + START) + epsilon), v
+    return w - learning_rate * g / (np.sqrt(v + start) + epsilon), v
 
 
 def rmsprop_epsilon_inside(

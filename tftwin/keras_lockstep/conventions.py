@@ -1,8 +1,8 @@
 """How far refnn's own rule is from Keras', and which card says why.
 
-Both rules are given the same gradients. Each has its own slots, from its own start: so 0.1 at the
-start of Adagrad's v counts too. All is computed in float64, so that a card's effect is its own and
-no rounding; what the network's dtype cannot show is not named.
+Both rules are given the same gradients. Each has its own slots, from its own start: so the 0.1 at
+which Adagrad's v starts counts too. All is computed in float64: a card's effect is its own, and no
+rounding. What the network's dtype cannot show is not named.
 """
 
 from dataclasses import dataclass
@@ -47,14 +47,18 @@ class Account:
         self.described, self.dtype = described, state.theta.dtype
         kind, self.own = kind_of(described), refnn_rule(described)
         self.cards: list[Card] = list(kind.cards) if self.own is not None else []
-        wide: Slots = tuple(slot.astype(np.float64) for slot in state.slots)
-        fresh: Slots = wide if state.step else tuple(np.zeros_like(slot) for slot in wide)
-        arguments = arguments_of(described)
-        names = kind.slot_names
-        self.keras: tuple[Any, Slots] = (Rule(kind.function, arguments, 0.0, names), wide)
-        self.others: dict[str, tuple[Any, Slots]] = {"": (self.own, fresh)} | {
-            card.name: (Rule(card.function, arguments, 0.0, names), fresh) for card in self.cards
-        }
+        keras, ours = starts(described, state)
+
+        def rule(function: Any, **more: float) -> Rule:
+            return Rule(function, arguments_of(described) | more, 0.0, kind.slot_names)
+
+        self.keras: tuple[Any, Slots] = (rule(kind.function), keras)
+        self.others: dict[str, tuple[Any, Slots]] = {"": (self.own, ours)}
+        for card in self.cards:
+            more = {}
+            if card.name == "adagrad-start":
+                more["start"] = described.arguments["initial_accumulator_value"]
+            self.others[card.name] = rule(card.function, **more), ours
         self.sizes: dict[str, float] = dict.fromkeys(self.others, 0.0)
         self.rates = (0.0, 0.0, 0.0)
 
@@ -105,6 +109,19 @@ class Account:
             if self.sizes[card.name] > np.finfo(self.dtype).eps
         ]
         return found + sorted(cards, key=lambda convention: -convention.size)
+
+
+def starts(described: Described, state: State) -> tuple[Slots, Slots]:
+    """Return the slots from which Keras' rule and refnn's are measured, in float64.
+
+    Keras' momentum holds the rate, and refnn's does not: both are measured from 0. Adagrad's v
+    counts from another start.
+    """
+    keras: Slots = tuple(slot.astype(np.float64) for slot in state.slots)
+    if described.name == "SGD":
+        keras = tuple(np.zeros_like(slot) for slot in keras)
+    start = described.arguments.get("initial_accumulator_value", 0.0)
+    return keras, tuple(np.maximum(slot - start, 0) if start else slot for slot in keras)
 
 
 def _share(apart: Array, move: Array) -> float:

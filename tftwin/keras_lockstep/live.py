@@ -66,7 +66,7 @@ def unchanged(model: Any) -> Iterator[None]:
     """Put every variable of a model back behind the block."""
     if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    before = [(variable, variable.numpy()) for variable in variables_of(model)]
+    before = [(variable, numbers_of(variable)) for variable in variables_of(model)]
     try:
         yield
     finally:
@@ -83,7 +83,7 @@ def forward(model: Any, x: Array) -> dict[tuple[str, str], Array]:
 
 def compute(model: Any, x: Array, y: Array, variables: Sequence[Any]) -> Computed:
     """Return what the model computes from a batch, in training; nothing is updated but seeds."""
-    seeds = {layer.name: layer.seed_generator.state.numpy() for layer in _drawing(model)}
+    seeds = {layer.name: numbers_of(layer.seed_generator.state) for layer in _drawing(model)}
     weights = [variable.value for variable in variables]
     with tf.GradientTape() as tape:
         with _noted(model) as tensors:
@@ -148,11 +148,17 @@ def _drawing(model: Any) -> list[Any]:
 def _mask(layer: Any, seed: Array, output: Array) -> Array:
     """Return the mask that a Dropout has just drawn: it draws again, from its seed, on ones."""
     state = layer.seed_generator.state
-    after = state.numpy()
+    after = numbers_of(state)
     state.assign(seed)
     mask: Array = layer(tf.ones_like(output), training=True).numpy()
     state.assign(after)
     return mask
+
+
+def numbers_of(variable: Any) -> Array:
+    """Return a variable of Keras as an array."""
+    numbers: Array = variable.value.numpy()
+    return numbers
 
 
 def rate_of(optimizer: Any) -> float:
@@ -164,4 +170,4 @@ def slots_of(optimizer: Any, variables: Sequence[Any]) -> tuple[list[Array], ...
     """Return each slot of Keras' optimizer, an array for each of these variables."""
     places = [optimizer._get_variable_index(variable) for variable in variables]
     lists = [getattr(optimizer, name) for name in SLOTS[type(optimizer).__name__]]
-    return tuple([slot[i].numpy() for i in places] for slot in lists if slot)
+    return tuple([numbers_of(slot[i]) for i in places] for slot in lists if slot)

@@ -7,7 +7,7 @@ import numpy as np
 
 from refnn.state import State, Step
 from refnn.typing import Array, Masks
-from tftwin.keras_lockstep.live import INNER, OUT, compute, forward, rate_of, slots_of
+from tftwin.keras_lockstep.live import INNER, OUT, compute, forward, numbers_of, rate_of, slots_of
 from tftwin.keras_models import Inspection
 from tftwin.tensorflow import tf
 
@@ -82,7 +82,7 @@ class KerasSide:
 
 
 def _flat(variables: Sequence[Any]) -> Array:
-    arrays = [one.numpy() if hasattr(one, "numpy") else one for one in variables]
+    arrays = [one if isinstance(one, np.ndarray) else numbers_of(one) for one in variables]
     return np.concatenate(arrays, axis=None)
 
 
