@@ -1,7 +1,7 @@
 """refnn: a reference for backpropagation in plain NumPy.
 
-Read in this order: activations, layers, losses, network, regularizers, schedules, state,
-optimizers, training. Two folders surround them: ``refnn.runs`` and ``refnn.datasets``.
+Read in this order: activations, layers, losses, crossentropies, network, regularizers, schedules,
+state, optimizers, training. Two folders surround them: ``refnn.runs`` and ``refnn.datasets``.
 
 The doors are the names in ``__all__``: each answers a wrong argument in one line that names it. The
 formulas behind the doors check nothing. ``accuracy``, ``objective``, ``update`` are formulas, and
@@ -12,16 +12,27 @@ makes a ``SavedModel``.
 """
 
 from refnn import datasets as datasets
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import (
+    Elu,
+    Identity,
+    LeakyRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from refnn.complexity import summary
-from refnn.initializers import He, Normal, TruncatedNormal, Zeros
-from refnn.layers import Activation, Dense, Dropout
-from refnn.losses import (
-    Asymmetric,
+from refnn.crossentropies import (
+    BinaryCrossentropy,
     CategoricalCrossentropy,
-    MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
+from refnn.initializers import He, Normal, TruncatedNormal, Zeros
+from refnn.layers import Activation, Dense, Dropout
+from refnn.losses import Asymmetric, MeanAbsoluteError, MeanSquaredError
 from refnn.network import Network, multilayer
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp, update
 from refnn.regularizers import L2
@@ -52,11 +63,14 @@ from refnn.training import (
 )
 
 __all__ = [
+    "Elu",
     "Identity",
     "LeakyRelu",
     "Relu",
+    "Selu",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "Tanh",
     "summary",
     "He",
@@ -67,8 +81,11 @@ __all__ = [
     "Dense",
     "Dropout",
     "Asymmetric",
+    "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "MeanAbsoluteError",
     "MeanSquaredError",
+    "SigmoidCrossentropy",
     "SoftmaxCrossentropy",
     "Network",
     "multilayer",

@@ -8,7 +8,7 @@ it a twin: the same function in TensorFlow's operations.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -98,6 +98,56 @@ class LeakyRelu(Checked):
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
         return np.where(x > 0, dy, self.alpha * dy)
+
+
+@dataclass(frozen=True)
+class Elu(Checked):
+    """x where x > 0, else α (eˣ − 1); the derivative is 1 where x > 0, else α eˣ = y + α.
+
+    Clevert, Unterthiner, Hochreiter (2016). ``np.expm1`` keeps the digits of eˣ − 1 near 0;
+    TensorFlow's kernel subtracts 1 from eˣ, and is off by as much as a rounding of 1 there.
+    """
+
+    alpha: Finite = 1.0
+
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
+        return np.where(x > 0, dy, dy * (y + self.alpha))
+
+
+@dataclass(frozen=True)
+class Selu:
+    """λ x where x ≥ 0, else λ α (eˣ − 1); the derivative is λ where x ≥ 0, else y + λ α.
+
+    λ and α keep the mean 0 and the variance 1 from layer to layer: Klambauer, Unterthiner, Mayr,
+    Hochreiter (2017), section 2. At x = 0 the derivative is λ, as in TensorFlow; PyTorch has λ α.
+    """
+
+    scale: ClassVar[float] = 1.0507009873554804934193349852946
+    scale_alpha: ClassVar[float] = 1.7580993408473768599402175208123
+
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
+        return np.where(x >= 0, self.scale * x, self.scale_alpha * np.expm1(np.minimum(x, 0)))
+
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
+        return np.where(x >= 0, dy * self.scale, dy * (y + self.scale_alpha))
+
+
+@dataclass(frozen=True)
+class Softplus:
+    """ln(1 + eˣ), a smooth relu; the derivative is σ(x).
+
+    forward computes max(x, 0) + ln(1 + e^(−|x|)), which cannot overflow. TensorFlow's kernel
+    returns x or eˣ where the rest is below a rounding.
+    """
+
+    def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:  # dy (N, D) → dx (N, D)
+        return dy * Sigmoid().forward(x)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,25 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from refnn import checks
-from refnn.activations import Identity, LeakyRelu, Relu, Softmax, Tanh
+from refnn.activations import (
+    Elu,
+    Identity,
+    LeakyRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from refnn.layers import Dropout
-from refnn.losses import CategoricalCrossentropy, Loss, SoftmaxCrossentropy
+from refnn.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    SigmoidCrossentropy,
+    SoftmaxCrossentropy,
+)
 from refnn.network import Network
 from refnn.state import State
 from refnn.typing import Array, Masks
@@ -51,24 +67,38 @@ def _check_halves(loss: Loss) -> None:
                 )
 
 
+PAIRS: tuple[tuple[type, type, type], ...] = (
+    (SoftmaxCrossentropy, CategoricalCrossentropy, Softmax),
+    (SigmoidCrossentropy, BinaryCrossentropy, Sigmoid),
+)
+"""The loss of logits, the loss of probabilities, and the activation between them."""
+
+NO_PROBABILITIES = (Relu, LeakyRelu, Elu, Selu, Softplus, Tanh)
+"""Activations whose values lie outside [0, 1]."""
+
+
 def check_pair(network: AnyNetwork, loss: Any) -> None:
-    """Refuse a loss that takes logits behind a softmax, or probabilities behind none."""
+    """Refuse a loss that takes logits behind its activation, or probabilities behind none."""
     layers = [layer for layer in network.layers if not _is_a(layer, Dropout)]
     functions = [getattr(layer, "function", None) for layer in layers]
     while _is_a(functions[-1], Identity):
         functions.pop()
-    last = "a Dense layer" if functions[-1] is None else checks.short(functions[-1])
-    if _is_a(loss, SoftmaxCrossentropy) and _is_a(functions[-1], Softmax):
-        raise ValueError(
-            f"loss: SoftmaxCrossentropy expects logits, and the network ends in {last}; expected "
-            "CategoricalCrossentropy(), or no Softmax at the end"
-        )
-    plain = functions[-1] is None or _is_a(functions[-1], Relu, LeakyRelu, Tanh)
-    if _is_a(loss, CategoricalCrossentropy) and plain:
-        raise ValueError(
-            f"loss: CategoricalCrossentropy expects probabilities, and the network ends in {last}; "
-            "expected SoftmaxCrossentropy(), which takes logits, or a Softmax at the end"
-        )
+    function = functions[-1]
+    last = "a Dense layer" if function is None else checks.short(function)
+    for of_logits, of_probabilities, activation in PAIRS:
+        if _is_a(loss, of_logits) and _is_a(function, activation):
+            raise ValueError(
+                f"loss: {of_logits.__name__} expects logits, and the network ends in {last}; "
+                f"expected {of_probabilities.__name__}(), or no {activation.__name__} at the end"
+            )
+        if _is_a(loss, of_probabilities) and (
+            function is None or _is_a(function, *NO_PROBABILITIES)
+        ):
+            raise ValueError(
+                f"loss: {of_probabilities.__name__} expects probabilities, and the network ends in "
+                f"{last}; expected {of_logits.__name__}(), which takes logits, or a "
+                f"{activation.__name__} at the end"
+            )
 
 
 def _is_a(value: Any, *kinds: type) -> bool:
@@ -241,16 +271,18 @@ def check_data(model: AnyModel, theta: Array, x: Array, y: Array) -> None:
 
 
 def check_targets(loss: Loss, y_true: Array) -> None:
-    """Refuse targets (N, K) that are not distributions, if the loss takes distributions.
+    """Refuse targets (N, K) that are no distributions, or no probabilities, if the loss takes them.
 
-    Each row must be non-negative with sum 1. The sum may be off by 2 K roundings, which happen when
-    a row of K labels is normalised, and when it is summed here.
+    A distribution is a row of numbers of at least 0 with sum 1. The sum may be off by 2 K
+    roundings, which happen when a row of K labels is normalised, and when it is summed here.
 
     Raises
     ------
     ValueError
         With the number of the first row that is not a distribution.
     """
+    if getattr(loss, "takes_probabilities", False):
+        _check_probabilities(loss, y_true)
     if not getattr(loss, "takes_distributions", False):
         return
     sums = np.sum(y_true, axis=-1)
@@ -261,4 +293,14 @@ def check_targets(loss: Loss, y_true: Array) -> None:
         raise ValueError(
             f"y: row {row} is {y_true[row]} with sum {sums[row]}; {type(loss).__name__} expects "
             "each row to be non-negative and to sum to 1, as refnn.datasets.one_hot makes them"
+        )
+
+
+def _check_probabilities(loss: Loss, y_true: Array) -> None:
+    bad = ~((y_true >= 0) & (y_true <= 1))
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"y holds {y_true[row, column]} at [{row}, {column}]; {type(loss).__name__} expects "
+            "numbers from 0 to 1: 1 for yes, 0 for no"
         )

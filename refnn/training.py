@@ -13,7 +13,7 @@ import numpy as np
 
 from refnn import checks, guards, own
 from refnn.initializers import Initializer
-from refnn.losses import Loss, value_and_gradient, value_of
+from refnn.losses import Loss, threshold_of, value_and_gradient, value_of
 from refnn.network import Network
 from refnn.optimizers import SGD, Optimizer, update
 from refnn.regularizers import L2
@@ -130,19 +130,22 @@ def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluati
     checks.finite("theta", theta)
     network, loss, _ = model.asked
     y_pred = network.forward(theta, x)[-1]
-    return Evaluation(float(value_of(loss, y, y_pred)), accuracy(y, y_pred))
+    return Evaluation(
+        float(value_of(loss, y, y_pred)), accuracy(y, y_pred, threshold_of(model.loss))
+    )
 
 
-def accuracy(y_true: Array, y_pred: Array) -> float | None:
+def accuracy(y_true: Array, y_pred: Array, threshold: float = 0.5) -> float | None:
     """y_true, y_pred (N, K) → the share of rows whose class is right; None without classes.
 
     K > 1: each row of y_true is one-hot, and the largest number of a row is its class. K = 1:
-    y_true holds zeros and ones, and a prediction above 0.5 is a one.
+    y_true holds zeros and ones, and a prediction above the threshold is a one: 0.5 for
+    probabilities, 0 for the logits of ``SigmoidCrossentropy``.
     """
     if not np.all((y_true == 0) | (y_true == 1)):
         return None
     if y_true.shape[1] == 1:
-        return float(np.mean((y_pred > 0.5) == (y_true > 0.5)))
+        return float(np.mean((y_pred > threshold) == (y_true > 0.5)))
     if not np.all(np.sum(y_true, axis=1) == 1):
         return None
     return float(np.mean(np.argmax(y_pred, axis=1) == np.argmax(y_true, axis=1)))

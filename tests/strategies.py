@@ -11,12 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import (
+    Elu,
+    Identity,
+    LeakyRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
 from refnn.network import Network
@@ -41,9 +54,12 @@ elementwise = st.one_of(
     st.just(Relu()),
     st.builds(LeakyRelu, slopes),
     st.just(Identity()),
+    st.builds(Elu, st.sampled_from([1.0, 1.0, 0.5, 1.5])),
+    st.just(Selu()),
+    st.just(Softplus()),
 )
 activations = st.one_of(elementwise, st.just(Softmax()))
-smooth = st.sampled_from([Sigmoid(), Tanh(), Identity(), Softmax()])
+smooth = st.sampled_from([Sigmoid(), Tanh(), Identity(), Softmax(), Softplus()])
 
 rates = st.sampled_from([0.0, 1e-4, 1e-3, 0.01, 0.1, 0.3, 1.0])
 schedules = st.one_of(
@@ -130,11 +146,16 @@ def networks(draw, functions=activations, last=None, dropouts=dropout_rates):
     return Network(layers)
 
 
-def without_softmax(network):
+def last_of(loss):
+    """The activation that makes the probabilities that a loss takes; None for another loss."""
+    return {CategoricalCrossentropy: Softmax(), BinaryCrossentropy: Sigmoid()}.get(type(loss))
+
+
+def with_logits(network):
     """The same network, ending in logits."""
     layers = network.layers
     while not isinstance(layers[-1], Dense) and (
-        getattr(layers[-1], "function", Identity()) in (Softmax(), Identity())
+        getattr(layers[-1], "function", Identity()) in (Softmax(), Sigmoid(), Identity())
     ):
         layers = layers[:-1]
     return Network(layers)
@@ -164,6 +185,9 @@ def middle_of_a_run(rng, optimizer, theta, step):
 
 def targets(rng, loss, rows, columns, scale, dyadic):
     """Targets that the loss takes: distributions (hard and soft) for a cross-entropy."""
+    if getattr(loss, "takes_probabilities", False):
+        yes, share = rng.integers(2, size=(rows, columns)), rng.integers(65, size=(rows, columns))
+        return np.where(rng.random((rows, 1)) < 0.7, yes, share / 64)
     if not getattr(loss, "takes_distributions", False):
         return numbers(rng, (rows, columns), scale, dyadic)
     hard = np.eye(columns)[rng.integers(columns, size=rows)]
@@ -175,6 +199,9 @@ def targets(rng, loss, rows, columns, scale, dyadic):
 
 losses = st.one_of(
     st.just(MeanSquaredError()),
+    st.just(MeanAbsoluteError()),
+    st.just(BinaryCrossentropy()),
+    st.just(SigmoidCrossentropy()),
     st.builds(
         Asymmetric, st.sampled_from([1.0, 99.0, 0.0, 0.3]), st.sampled_from([1.0, 99.0, 0.1])
     ),
@@ -197,10 +224,9 @@ def cases(
 ):
     """A whole run, from the start or from the middle of one."""
     loss = draw(losses)
-    probabilities = isinstance(loss, CategoricalCrossentropy)
-    network = draw(networks(functions, Softmax() if probabilities else None, dropouts))
-    if isinstance(loss, SoftmaxCrossentropy):
-        network = without_softmax(network)
+    network = draw(networks(functions, last_of(loss), dropouts))
+    if isinstance(loss, (SoftmaxCrossentropy, SigmoidCrossentropy)):
+        network = with_logits(network)
     model = Model(network, loss, draw(optimizers), draw(regularizers))
     dtype, scale, dyadic = draw(dtypes), draw(scales), draw(grids)
     rng = np.random.default_rng(draw(seeds))

@@ -60,6 +60,33 @@ class LeakyRelu:
 
 
 @dataclass(frozen=True)
+class Elu:
+    """``tf.nn.elu``, times α below 0, as ``keras.activations.elu``."""
+
+    alpha: float = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = tf.nn.elu(x)
+        return y if self.alpha == 1 else tf.where(x > 0, y, self.alpha * y)
+
+
+@dataclass(frozen=True)
+class Selu:
+    """``tf.nn.selu``; its derivative at x = 0 is λ."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.nn.selu(x)
+
+
+@dataclass(frozen=True)
+class Softplus:
+    """``tf.nn.softplus``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tf.nn.softplus(x)
+
+
+@dataclass(frozen=True)
 class Softmax:
     """``tf.nn.softmax`` over the last axis."""
 

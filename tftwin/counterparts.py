@@ -12,6 +12,7 @@ from typing import Any
 from refnn.checks import short
 from tftwin import (
     activations,
+    crossentropies,
     layers,
     losses,
     network,
@@ -24,6 +25,7 @@ from tftwin import (
 MIRROR: dict[str, ModuleType] = {
     "refnn.activations": activations,
     "refnn.layers": layers,
+    "refnn.crossentropies": crossentropies,
     "refnn.losses": losses,
     "refnn.network": network,
     "refnn.optimizers": optimizers,

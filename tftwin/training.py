@@ -13,7 +13,7 @@ import numpy as np
 from refnn import checks, guards
 from refnn.state import Evaluation, Gradients, State, Step
 from refnn.typing import Array, Masks
-from tftwin.losses import Loss
+from tftwin.losses import Loss, threshold_of
 from tftwin.network import Network
 from tftwin.optimizers import SGD, Optimizer, update
 from tftwin.regularizers import L2
@@ -135,15 +135,15 @@ def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluati
     checks.finite("theta", theta)
     y_pred = predict(model, theta, x)
     value = model.loss.value(tf.constant(y), tf.constant(y_pred))
-    return Evaluation(float(value), accuracy(y, y_pred))
+    return Evaluation(float(value), accuracy(y, y_pred, threshold_of(model.loss)))
 
 
-def accuracy(y_true: Array, y_pred: Array) -> float | None:
+def accuracy(y_true: Array, y_pred: Array, threshold: float = 0.5) -> float | None:
     """y_true, y_pred (N, K) → the share of rows whose class is right; None without classes."""
     if not np.all((y_true == 0) | (y_true == 1)):
         return None
     if y_true.shape[1] == 1:
-        right = tf.equal(y_pred > 0.5, y_true > 0.5)
+        right = tf.equal(y_pred > threshold, y_true > 0.5)
     elif not np.all(np.sum(y_true, axis=1) == 1):
         return None
     else:

@@ -13,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from refnn import activations, checks, guards, layers, losses, optimizers, regularizers, schedules
+from refnn import (
+    activations,
+    checks,
+    crossentropies,
+    guards,
+    layers,
+    losses,
+    optimizers,
+    regularizers,
+    schedules,
+)
 from refnn.checks import short
 from refnn.datasets import npz
 from refnn.datasets.preparation import standardize
@@ -26,7 +36,7 @@ from refnn.typing import Array
 FORMAT = 1
 TEXT = 2**20
 """Bytes. A file with a longer description is refused."""
-ROOMS = (activations, layers, losses, optimizers, regularizers, schedules)
+ROOMS = (activations, layers, losses, crossentropies, optimizers, regularizers, schedules)
 EXPECTED = "a file written by save_model"
 
 

@@ -113,8 +113,10 @@ def largest_share(bound, errors, slack):
 
 def arguments(ufunc, rng, count, dtype):
     """Operands in the domain of the function, where neither side overflows."""
-    if ufunc is np.exp:
+    if ufunc in (np.exp, np.expm1):
         return [draw(rng, count, dtype, exponents=[(-20, 2), (0, 5.5)])]
+    if ufunc is np.log1p:
+        return [draw(rng, count, dtype, True)]
     if ufunc is np.tanh:
         return [draw(rng, count, dtype)]
     if ufunc in (np.log, np.sqrt):

@@ -32,12 +32,15 @@ from tftwin.lockstep.roundoff import (
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 COMPARISONS = (np.greater, np.greater_equal, np.less, np.less_equal)
-FUNCTIONS_OF_THE_LEDGER = {np.exp: "exp", np.log: "log", np.tanh: "tanh"}
+FUNCTIONS_OF_THE_LEDGER = {
+    np.exp: "exp", np.log: "log", np.tanh: "tanh", np.expm1: "expm1", np.log1p: "log1p",
+}  # fmt: skip
+NOT_ROUNDED = (np.absolute, np.negative, np.maximum, np.minimum, np.sign)
 
 
 ELEMENTWISE = [
     np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.absolute, np.negative,
-    np.maximum, np.exp, np.log, np.tanh,
+    np.maximum, np.minimum, np.sign, np.exp, np.log, np.tanh, np.expm1, np.log1p,
 ]  # fmt: skip
 
 
@@ -53,7 +56,7 @@ def evaluations(ufunc, inputs, dtype):
     """What correct sides may compute: NumPy's value, and the worst that rounding may do to it."""
     value = ufunc(*inputs)
     yield value
-    if ufunc in (np.absolute, np.negative, np.maximum):
+    if ufunc in NOT_ROUNDED:
         return
     yield flushed(value, dtype)
     ideal = ufunc(*[i.astype(EXTENDED) for i in inputs])
@@ -103,10 +106,14 @@ EXACTLY = {
     np.absolute: abs,
     np.negative: lambda a: -a,
     np.maximum: max,
+    np.minimum: min,
+    np.sign: lambda a: Fraction((a > 0) - (a < 0)),
     np.sqrt: lambda a: real(mpmath.sqrt, a),
     np.exp: lambda a: real(mpmath.exp, a),
     np.log: lambda a: real(mpmath.log, a),
     np.tanh: lambda a: real(mpmath.tanh, a),
+    np.expm1: lambda a: real(mpmath.expm1, a),
+    np.log1p: lambda a: real(mpmath.log1p, a),
 }
 
 
@@ -123,7 +130,7 @@ def test_elementwise_against_exact_rationals(ufunc, dtype):
         truth = EXACTLY[ufunc](*[rational(o.truth[i]) for o in operands])
         bound = rational(result.bound[i]) + Fraction(GRAIN)
         for inputs, value in corners:
-            moved = ufunc in (np.absolute, np.negative, np.maximum)
+            moved = ufunc in NOT_ROUNDED
             for correct in (value[i], value[i] if moved else flushed(value[i], dtype)):
                 if np.isinf(correct):
                     continue

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from refnn import activations, losses
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn import activations, crossentropies, losses
+from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
 from refnn.layers import Activation, Dense
 from refnn.network import Network
 from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
@@ -23,7 +23,7 @@ from refnn.regularizers import L2
 from refnn.state import State
 from refnn.training import Model, backpropagate
 from tests.bounds.operands import each_dtype, unit_of
-from tests.strategies import middle_of_a_run, targets
+from tests.strategies import last_of, middle_of_a_run, targets
 from tftwin.lockstep import alone, ledger
 from tftwin.lockstep.bounds import KERNELS, bound_of, bounds_of_rule, bounds_of_step, with_kernel
 from tftwin.lockstep.ledger import CAPS
@@ -121,8 +121,19 @@ RULES = {
     "absolute": Rule(np.absolute, nothing, lambda a, p: p),
     "negative": Rule(np.negative, nothing, lambda a, p: p),
     "maximum": Rule(np.maximum, nothing, lambda a, b, p, q: np.maximum(p, q)),
+    "minimum": Rule(np.minimum, nothing, lambda a, b, p, q: np.maximum(p, q)),
+    "sign": Rule(np.sign, nothing, lambda a, p: 0 * p),
+    "expm1": Rule(np.expm1, ulps("expm1", np.expm1), lambda a, p: np.exp(a) * p, ONE),
+    "log1p": Rule(
+        np.log1p, ulps("log1p", np.log1p), lambda a, p: p / (1 + a), ONE,
+        1 + 2.0**-13,  # its own error is hundreds of ulps in float64: XLA's log1p
+    ),
+    "cube": Rule(
+        lambda a: a**3, of_result(lambda a: a**3, 3), lambda a, p: 3 * a * a * p
+    ),
 }  # fmt: skip
-ARITY = dict.fromkeys(["add", "subtract", "multiply", "divide", "maximum"], 2)
+ARITY = dict.fromkeys(["add", "subtract", "multiply", "divide", "maximum", "minimum"], 2)
+NO_UFUNC = {"reciprocal", "cube"}
 
 
 @each_dtype
@@ -146,7 +157,7 @@ def test_a_rule_of_elements(name, dtype):
 
 def test_every_rule_has_its_textbook():
     comparisons = {np.greater, np.greater_equal, np.less, np.less_equal}
-    held = {getattr(np, n) for n in RULES if n != "reciprocal"} | comparisons | {np.matmul}
+    held = {getattr(np, n) for n in RULES if n not in NO_UFUNC} | comparisons | {np.matmul}
     assert held == set(UFUNCS)
     assert set(FUNCTIONS) == {
         np.sum, np.mean, np.max, np.clip, np.where, np.concatenate, np.zeros_like, np.ones_like,
@@ -356,30 +367,36 @@ def test_kernels_widen_by_their_own_error_and_no_more(dtype):
     rng, name = np.random.default_rng(46), np.dtype(dtype).name
     x = exact(drawn(rng, (50, 4), dtype, -3, 1))
     of_softmax = ledger.worst("reciprocal", name) + 0.5
-    for function, worst in ((Sigmoid(), ledger.worst("sigmoid", name)), (Softmax(), of_softmax)):
+    of_sigmoid, of_softplus = ledger.worst("sigmoid", name), ledger.worst("softplus", name)
+    for function, worst in (
+        (Sigmoid(), of_sigmoid), (Softmax(), of_softmax), (Softplus(), of_softplus),
+    ):  # fmt: skip
         plain, widened = function.forward(x), with_kernel(function, name).forward(x)
         y = plain.value.astype(np.float64)
         away = np.abs(np.log2(y) % 1 - 0.5) < 0.45
         added = widened.bound - plain.bound
         textbook = worst * np.spacing(plain.value).astype(np.float64)
         assert_near(added[away], textbook[away], dtype, 1 + 2.0**-20)
-        assert (widened.bound <= 1 + 8 * unit_of(dtype)).all()
-    assert set(KERNELS) == {Sigmoid, Softmax}
+        assert isinstance(function, Softplus) or (widened.bound <= 1 + 8 * unit_of(dtype)).all()
+    assert set(KERNELS) == {Sigmoid, Softmax, Softplus}
     for function in (Tanh(), Relu(), LeakyRelu(), Identity()):
         assert with_kernel(function, name) is function
 
 
 # Networks ----------------------------------------------------------------------------------------
 
-FUNCTIONS_OF_REFNN = [Identity(), Relu(), LeakyRelu(), Sigmoid(), Tanh(), Softmax()]
+FUNCTIONS_OF_REFNN = [
+    Identity(), Relu(), LeakyRelu(), Elu(), Selu(), Softplus(), Sigmoid(), Tanh(), Softmax(),
+]  # fmt: skip
 LOSSES = [
-    losses.MeanSquaredError(), losses.Asymmetric(2, 3), losses.SoftmaxCrossentropy(),
-    losses.CategoricalCrossentropy(),
+    losses.MeanSquaredError(), losses.MeanAbsoluteError(), losses.Asymmetric(2, 3),
+    losses.SoftmaxCrossentropy(), losses.CategoricalCrossentropy(), losses.SigmoidCrossentropy(),
+    losses.BinaryCrossentropy(),
 ]  # fmt: skip
 
 
 def a_network(function, loss, dtype, rng):
-    last = [Activation(Softmax())] if isinstance(loss, losses.CategoricalCrossentropy) else []
+    last = [Activation(f) for f in [last_of(loss)] if f is not None]
     network = Network([Dense(5, 6), Activation(function), Dense(6, 4), *last])
     model = Model(network, loss, SGD(), L2(0.01))
     theta = (0.4 * rng.standard_normal(network.size)).astype(dtype)
@@ -456,7 +473,8 @@ def test_the_bias_may_be_the_first_summand(dtype):
 def test_every_activation_and_loss_is_held():
     kinds = {type(f).__name__ for f in FUNCTIONS_OF_REFNN} | {type(f).__name__ for f in LOSSES}
     rooms = {
-        name for room_ in (activations, losses) for name, kind in vars(room_).items()
+        name for room_ in (activations, losses, crossentropies)
+        for name, kind in vars(room_).items()
         if isinstance(kind, type) and kind.__module__ == room_.__name__
     }  # fmt: skip
     assert kinds == rooms - {"Function", "Loss"}

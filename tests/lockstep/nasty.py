@@ -12,12 +12,15 @@ from collections import Counter
 
 import numpy as np
 
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
 from refnn.layers import Activation, Dense
 from refnn.losses import (
     Asymmetric,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
 from refnn.network import Network
@@ -25,18 +28,18 @@ from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
 from refnn.regularizers import L2
 from refnn.state import State
 from refnn.training import Model
-from tests.strategies import Case, without_softmax
+from tests.strategies import Case, with_logits
 from tftwin.lockstep import resynchronised
 from tftwin.lockstep.report import verdict
 from tftwin.tensorflow import tf
 
 FUNCTIONS = [
     Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), LeakyRelu(0.25), LeakyRelu(1.5),
-    LeakyRelu(-0.5), Softmax(),
+    LeakyRelu(-0.5), Softmax(), Elu(), Elu(0.5), Selu(), Softplus(),
 ]  # fmt: skip
 LOSSES = [
     MeanSquaredError(), Asymmetric(1, 9), Asymmetric(0, 99), SoftmaxCrossentropy(),
-    CategoricalCrossentropy(),
+    CategoricalCrossentropy(), MeanAbsoluteError(), SigmoidCrossentropy(), BinaryCrossentropy(),
 ]  # fmt: skip
 
 
@@ -70,8 +73,13 @@ def network_and_loss(rng):
     if isinstance(loss, CategoricalCrossentropy):
         last = pick(rng, [Softmax(), Softmax(), Sigmoid(), SignedProbabilities()])
         layers.append(Activation(last))
+    if isinstance(loss, BinaryCrossentropy):
+        layers.append(
+            Activation(pick(rng, [Sigmoid(), Sigmoid(), Softmax(), SignedProbabilities()]))
+        )
     network = Network(layers)
-    return without_softmax(network) if isinstance(loss, SoftmaxCrossentropy) else network, loss
+    logits = isinstance(loss, (SoftmaxCrossentropy, SigmoidCrossentropy))
+    return with_logits(network) if logits else network, loss
 
 
 def nasty_case(seed):
@@ -105,6 +113,8 @@ def nasty_case(seed):
     y = scale * rng.standard_normal((rows, outputs))
     if getattr(loss, "takes_distributions", False):
         y = np.eye(outputs)[rng.integers(outputs, size=rows)]
+    if getattr(loss, "takes_probabilities", False):
+        y = rng.integers(65, size=(rows, outputs)) / 64
     return Case(model, state, [(x.astype(dtype), y.astype(dtype))])
 
 

@@ -6,37 +6,47 @@ from running refnn's formula hold each other: a tenfold error in either is seen.
 """
 
 from collections import defaultdict
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
 from refnn.layers import Activation, Dense
 from refnn.losses import (
     Asymmetric,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
 from refnn.network import Network
 from refnn.optimizers import SGD
 from refnn.regularizers import L2
 from refnn.training import Model, backpropagate
-from tests.strategies import FLOATS, dtypes, numbers, seeds, targets
+from tests.strategies import FLOATS, dtypes, last_of, numbers, seeds, targets
 from tftwin.counterparts import twin
 from tftwin.lockstep import alone, definitions
 from tftwin.lockstep.bounds import bound_of
 from tftwin.lockstep.definitions import MULTIPLE
 from tftwin.lockstep.roundoff import arithmetic, functions, sums
 
-FUNCTIONS = [Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), LeakyRelu(1.5), Softmax()]
+FUNCTIONS = [
+    Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), LeakyRelu(1.5), Softmax(), Elu(), Elu(1.5),
+    Selu(), Softplus(),
+]  # fmt: skip
 LOSSES = [
     MeanSquaredError(),
+    MeanAbsoluteError(),
     Asymmetric(0.3, 9.0),
     SoftmaxCrossentropy(),
     CategoricalCrossentropy(),
+    SigmoidCrossentropy(),
+    BinaryCrossentropy(),
 ]
 LEAST = 1 / 4
 """Somewhere refnn's bound is at least this share of the definition's: the definition adds up
@@ -57,8 +67,8 @@ def step_of(seed, dtype, function, loss, widths, rows, scale, regularizer):
     rng = np.random.default_rng(seed)
     inputs, hidden, outputs = widths
     layers = [Dense(inputs, hidden), Activation(function), Dense(hidden, outputs)]
-    if isinstance(loss, CategoricalCrossentropy):
-        layers.append(Activation(Softmax()))
+    if (last := last_of(loss)) is not None:
+        layers.append(Activation(last))
     model = Model(Network(layers), loss, SGD(0.1), regularizer)
     theta = numbers(rng, model.network.size).astype(dtype)
     x = numbers(rng, (rows, inputs), scale).astype(dtype)
@@ -191,7 +201,7 @@ def scaled_bound(factor):
 
 TABLES = (definitions.FORWARD, definitions.BACKWARD, definitions.LOSSES)
 OF_A_DEFINITION = [
-    *[(table, f) for table in TABLES[:2] for f in (LeakyRelu, Sigmoid, Softmax, Tanh)],
+    *product(TABLES[:2], (LeakyRelu, Sigmoid, Softmax, Tanh, Elu, Selu, Softplus)),
     *[(definitions.LOSSES, type(loss)) for loss in LOSSES],
     (definitions, "forward"),
     (definitions, "input_gradient"),

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from refnn import activations, layers, losses, regularizers
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
 from refnn.losses import (
     Asymmetric,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
 from refnn.network import multilayer
@@ -20,7 +23,7 @@ from refnn.optimizers import SGD
 from refnn.training import Model
 from tests.lockstep.compare import compare
 from tests.lockstep.planted import Planted, both_parts, result, run, same, tf_gradient, times
-from tests.strategies import Case
+from tests.strategies import Case, last_of
 from tftwin import activations as tf_activations
 from tftwin import layers as tf_layers
 from tftwin import losses as tf_losses
@@ -30,8 +33,13 @@ from tftwin.tensorflow import tf
 
 SMALL = 1e-7
 SIZES = [6, 8, 5, 3]
-FUNCTIONS = [Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(0.25), Softmax()]
-LOSSES = [MeanSquaredError(), Asymmetric(1, 9), SoftmaxCrossentropy(), CategoricalCrossentropy()]
+FUNCTIONS = [
+    Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(0.25), Softmax(), Elu(), Selu(), Softplus(),
+]  # fmt: skip
+LOSSES = [
+    MeanSquaredError(), Asymmetric(1, 9), SoftmaxCrossentropy(), CategoricalCrossentropy(),
+    MeanAbsoluteError(), SigmoidCrossentropy(), BinaryCrossentropy(),
+]  # fmt: skip
 
 
 def off(a):
@@ -70,7 +78,7 @@ def tf_dense_backward(which):
 
 
 def output_of(loss):
-    return Softmax() if isinstance(loss, CategoricalCrossentropy) else None
+    return last_of(loss)
 
 
 def of_the_layers():
@@ -97,7 +105,7 @@ def of_the_losses():
     for loss in LOSSES:
         name, rest = type(loss).__name__, {"loss": loss, "output": output_of(loss)}
         ours, theirs = getattr(losses, name), getattr(tf_losses, name)
-        if isinstance(loss, (MeanSquaredError, SoftmaxCrossentropy)):
+        if hasattr(loss, "value_and_gradient"):
             value = "value_and_gradient", both_parts(lambda v: v * (1 + SMALL), same)
             gradient = "value_and_gradient", both_parts(same, off)
         else:

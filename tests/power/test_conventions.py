@@ -186,6 +186,35 @@ def from_y(text, dtype):
     )
 
 
+@holds("elu, selu, softplus")
+def smooth(text, dtype):
+    assert constants(text)[0] == "1"
+    alpha, half = float(constants(text)[0]), dtype(0.5)
+    for elu in both(refnn.Elu)():
+        assert elu.alpha == alpha
+        assert numbers(elu.forward(np.array([3, 0, -1000], dtype))) == [3, 0, -1]
+    for slopes in derivatives(refnn.Elu(), [3, 0, -1000], dtype):
+        assert slopes == [1, alpha, 0]
+    for slopes in derivatives(refnn.Elu(0.5), [3, 0, -1000], dtype):
+        assert slopes == [1, half, 0]
+    # Klambauer et al. (2017): λ and α to nine digits
+    scale, scale_alpha = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772
+    for selu in both(refnn.Selu)():
+        above, zero, below = numbers(selu.forward(np.array([1, 0, -1000], dtype)))
+        assert near(above, scale, 2, dtype)
+        assert zero == 0
+        assert near(-below, scale_alpha, 3, dtype)
+    for slopes in derivatives(refnn.Selu(), [1, 0, -1000], dtype):
+        assert near(slopes[0], scale, 2, dtype)
+        assert slopes[1:] == [slopes[0], 0]
+    for softplus in both(refnn.Softplus)():
+        zero, large, small = numbers(softplus.forward(np.array([0, 1000, -1000], dtype)))
+        assert near(zero, math.log(2), 10, dtype)
+        assert (large, small) == (1000, 0)
+    for slopes in derivatives(refnn.Softplus(), [0, 1000, -1000], dtype):
+        assert slopes == [0.5, 1, 0]
+
+
 @holds("dropout")
 def dropout(text, dtype):
     assert "y = x ⊙ mask; a mask holds 0, or 1 / (1 − rate)" in text
@@ -220,6 +249,18 @@ def squared(text, dtype):
     for loss in both(losses.MeanSquaredError)():
         y = np.array([[1, 1], [0, 0]], dtype), np.array([[2, 3], [3, 4]], dtype)
         assert numbers(loss.per_sample(*y)) == [2.5, 12.5]
+
+
+@holds("mean absolute error")
+def absolute(text, dtype):
+    assert "mean over *all* elements" in text
+    assert "0 where they are equal" in text
+    y = [[1, 1], [0, 0]], [[1, 3], [-3, 4]]
+    for value, slope in of_loss(losses.MeanAbsoluteError(), *y, dtype):
+        assert value == 2.25  # (0 + 2 + 3 + 4) / 4
+        assert numbers(slope) == [[0, 0.25], [-0.25, 0.25]]
+    for loss in both(losses.MeanAbsoluteError)():
+        assert numbers(loss.per_sample(*(np.array(a, dtype) for a in y))) == [1, 3.5]
 
 
 @holds("asymmetric loss")
@@ -275,9 +316,55 @@ def logits(text, dtype):
         assert numbers(one.per_sample(*y)) == [1024, 0]
 
 
+@holds("binary cross-entropy from probabilities")
+def yes_or_no(text, dtype):
+    (low, one, high), loss = constants(text)[:3], losses.BinaryCrossentropy()
+    assert (low, one, high) == ("1e-7", "1", "1e-7")
+    assert float(low) == tf_losses.CLIP
+    for value, slope in of_loss(loss, [[1, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], dtype):
+        assert near(value, math.log(2), 10, dtype)
+        assert numbers(slope) == [[-0.5, 0.5], [0.5, -0.5]]  # ±1/p / 4
+    clip, top = float(dtype(1e-7)), float(dtype(1 - 1e-7))
+    for value, slope in of_loss(loss, [[1, 0]], [[0, 0.5]], dtype):
+        assert near(value, (-math.log(clip) + math.log(2)) / 2, 10, dtype)
+        assert numbers(slope) == [[0, 1]]
+    for value, slope in of_loss(loss, [[0, 1]], [[1, 0.5]], dtype):
+        assert near(value, (-math.log(1 - top) + math.log(2)) / 2, 10, dtype)
+        assert numbers(slope) == [[0, -1]]
+    for one in both(losses.BinaryCrossentropy)():
+        halves = np.array([[1, 0], [1, 1]], dtype), np.full((2, 2), 0.5, dtype)
+        for row in numbers(one.per_sample(*halves)):
+            assert near(row, math.log(2), 10, dtype)
+
+
+@holds("binary cross-entropy from logits")
+def yes_or_no_from_logits(text, dtype):
+    assert "no ε; mean over *all* elements; gradient (σ(z) − y) / (N K)" in text
+    loss = losses.SigmoidCrossentropy()
+    for value, slope in of_loss(loss, [[1, 0], [0, 1]], [[0, 0], [0, 0]], dtype):
+        assert near(value, math.log(2), 10, dtype)
+        assert numbers(slope) == [[-0.125, 0.125], [0.125, -0.125]]
+    for value, slope in of_loss(loss, [[1, 0]], [[-200, 1000]], dtype):
+        assert value == 600  # (200 + 1000) / 2: an ε would end below 17
+        assert numbers(slope) == [[-0.5, 0.5]]
+    for one in both(losses.SigmoidCrossentropy)():
+        y = np.array([[1, 0], [0, 1]], dtype), np.array([[-1024, 1024], [-1024, 1024]], dtype)
+        assert numbers(one.per_sample(*y)) == [1024, 0]
+
+
 @holds("labels")
 def labels(text, dtype):
-    assert "each row a distribution, checked" in text
+    assert "each row a distribution, or numbers from 0 to 1 for a binary one; checked" in text
+    for loss, last in (
+        (losses.BinaryCrossentropy(), refnn.Sigmoid()), (losses.SigmoidCrossentropy(), None),
+    ):  # fmt: skip
+        model = Model(refnn.multilayer([2, 2], refnn.Tanh(), last), loss)
+        state = model.initial_state(np.random.default_rng(0), dtype=dtype)
+        for bad in (-0.25, 1.25):
+            with refused(f"y holds {bad} at [1, 0]"):
+                refnn.evaluate(
+                    model, state, np.ones((2, 2), dtype), np.array([[0, 1], [bad, 1]], dtype)
+                )
     for loss, last in (
         (losses.CategoricalCrossentropy(), refnn.Softmax()),
         (losses.SoftmaxCrossentropy(), None),
@@ -431,6 +518,7 @@ def test_a_convention_on_both_sides(thing, dtype):
 NONE = dataclasses.MISSING
 DEFAULTS = {
     "LeakyRelu": {"alpha": 0.2},
+    "Elu": {"alpha": 1.0},
     "Dense": {"inputs": NONE, "outputs": NONE, "use_bias": True},
     "Activation": {"function": NONE},
     "Dropout": {"rate": NONE},

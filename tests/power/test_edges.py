@@ -62,6 +62,7 @@ def test_the_edges_of_a_range(kind):
 
 RANGES = {
     "LeakyRelu": {"alpha": Finite},
+    "Elu": {"alpha": Finite},
     "Dense": {"inputs": Count, "outputs": Count, "use_bias": Flag},
     "Dropout": {"rate": Share},
     "Asymmetric": {"cost": NotNegative, "profit": NotNegative},

@@ -109,6 +109,7 @@ RATE = {"learning_rate": 0.1}
 LOSS = {"y_true": Y, "y_pred": Y}
 DOORS = {
     "LeakyRelu": (refnn.LeakyRelu, {"alpha": 0.2}),
+    "Elu": (refnn.Elu, {"alpha": 1.0}),
     "Dense": (refnn.Dense, {"inputs": 4, "outputs": 3, "use_bias": True}),
     "Activation": (refnn.Activation, {"function": refnn.Relu()}),
     "Network": (refnn.Network, {"layers": [refnn.Dense(4, 3)]}),
@@ -160,6 +161,10 @@ DOORS = {
     "MeanSquaredError.value": (refnn.MeanSquaredError().value, LOSS),
     "Asymmetric.gradient": (refnn.Asymmetric().gradient, LOSS),
     "CategoricalCrossentropy.value": (refnn.CategoricalCrossentropy().value, LOSS),
+    "MeanAbsoluteError.gradient": (refnn.MeanAbsoluteError().gradient, LOSS),
+    "BinaryCrossentropy.gradient": (refnn.BinaryCrossentropy().gradient, LOSS),
+    "SigmoidCrossentropy.value": (refnn.SigmoidCrossentropy().value, {
+        "y_true": Y, "logits": Y}),
     "SoftmaxCrossentropy.per_sample": (refnn.SoftmaxCrossentropy().per_sample, {
         "y_true": Y, "logits": Y}),
 }  # fmt: skip

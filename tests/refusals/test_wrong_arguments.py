@@ -155,6 +155,7 @@ def called_by_position(method, y_true, y_pred):
 # function: its good arguments, and what may be wrong with each
 FUNCTIONS = {
     "LeakyRelu": (refnn.LeakyRelu, {"alpha": 0.1}, {"alpha": pick(NO_NUMBERS)}),
+    "Elu": (refnn.Elu, {"alpha": 1.0}, {"alpha": pick(NO_NUMBERS)}),
     "Activation": (refnn.Activation, {"function": Relu()}, {"function": names}),
     "Dense": (refnn.Dense, {"inputs": 2, "outputs": 3}, {
         "inputs": counts | st.just(HUGE), "outputs": counts | st.just(2**40),
@@ -245,7 +246,8 @@ FUNCTIONS = {
     f"{type(loss).__name__}.{method}": (
         partial(called_by_position, getattr(loss, method)), LOSS_GOOD, LOSS)
     for loss in (MeanSquaredError(), refnn.Asymmetric(), CategoricalCrossentropy(),
-                 SoftmaxCrossentropy())
+                 SoftmaxCrossentropy(), refnn.MeanAbsoluteError(), refnn.BinaryCrossentropy(),
+                 refnn.SigmoidCrossentropy())
     for method in ("value", "gradient", "per_sample")
 }  # fmt: skip
 # an argument that the message calls by another name
@@ -324,7 +326,9 @@ def test_the_good_arguments_are_good(tmp_path):
 def test_every_public_name_was_fed():
     """Runs last: the inputs tried are counted, and none of refnn's names was forgotten."""
     fed = {name.split(".")[0] for name in FUNCTIONS}
-    plain = {"Identity", "Relu", "Sigmoid", "Softmax", "Tanh", "He", "Zeros"}  # take nothing
+    plain = {  # take nothing
+        "Identity", "Relu", "Selu", "Sigmoid", "Softmax", "Softplus", "Tanh", "He", "Zeros",
+    }  # fmt: skip
     data = {  # hold what they are given
         "Evaluation", "Gradients", "History", "Interrupted", "NonFiniteError", "SaveError",
         "SavedModel", "State", "Step",

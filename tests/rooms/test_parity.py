@@ -13,8 +13,8 @@ import pytest
 from tftwin.counterparts import twin
 
 FILES = [
-    "activations", "layers", "losses", "network", "optimizers", "regularizers", "schedules",
-    "training",
+    "activations", "crossentropies", "layers", "losses", "network", "optimizers", "regularizers",
+    "schedules", "training",
 ]  # fmt: skip
 DERIVATIVES = {
     "backward",

@@ -13,7 +13,7 @@ from refnn.optimizers import SGD
 from refnn.regularizers import L2
 from refnn.training import Model
 from tests.lockstep.compare import small_case
-from tests.strategies import activations, networks, optimizers, without_softmax
+from tests.strategies import activations, networks, optimizers, with_logits
 from tftwin.counterparts import twin
 from tftwin.trainer import Trainer
 
@@ -44,7 +44,7 @@ def test_numbers_none_and_own_schedules_are_their_own_twins():
     assert twin(SGD(schedule)).learning_rate is schedule
 
 
-@given(networks().map(without_softmax), optimizers)
+@given(networks().map(with_logits), optimizers)
 def test_the_twin_of_a_model_is_the_model_of_the_twins(network, optimizer):
     model = Model(network, SoftmaxCrossentropy(), optimizer, L2(0.5))
     other = twin(model)

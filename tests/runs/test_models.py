@@ -23,22 +23,28 @@ from refnn import (
     Adagrad,
     Adam,
     Asymmetric,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
     Constant,
     Dense,
     Dropout,
+    Elu,
     ExponentialDecay,
     Identity,
     LeakyRelu,
+    MeanAbsoluteError,
     MeanSquaredError,
     Model,
     Network,
     PerEpoch,
     Relu,
     RMSProp,
+    Selu,
     Sigmoid,
+    SigmoidCrossentropy,
     Softmax,
     SoftmaxCrossentropy,
+    Softplus,
     Tanh,
     load_model,
     load_state,
@@ -111,9 +117,13 @@ def check_round_trip(path, model, state, *data, **options):
 # What comes back ---------------------------------------------------------------------------------
 
 THIRD = 1 / 3
-ACTIVATIONS = [Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(THIRD), Softmax()]
+ACTIVATIONS = [
+    Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(THIRD), Softmax(), Elu(THIRD), Selu(),
+    Softplus(),
+]  # fmt: skip
 LOSSES = [
-    MeanSquaredError(), Asymmetric(THIRD, 9), CategoricalCrossentropy(), SoftmaxCrossentropy(),
+    MeanSquaredError(), MeanAbsoluteError(), Asymmetric(THIRD, 9), CategoricalCrossentropy(),
+    BinaryCrossentropy(), SigmoidCrossentropy(), SoftmaxCrossentropy(),
 ]  # fmt: skip
 SCHEDULES = [
     Constant(THIRD), ExponentialDecay(THIRD, 0.9, 7), ExponentialDecay(0.1, 0.9, 7, True),
@@ -130,7 +140,7 @@ NETWORKS = [
 MODELS = [
     *(Model(multilayer([4, 5, 3], f, Softmax()), MeanSquaredError()) for f in ACTIVATIONS),
     *(
-        Model(multilayer([4, 5, 3], Tanh(), None if loss == LOSSES[-1] else Softmax()), loss)
+        Model(multilayer([4, 5, 3], Tanh(), None if loss in LOSSES[-2:] else Softmax()), loss)
         for loss in LOSSES
     ),
     *(replace(PLAIN, optimizer=optimizer) for optimizer in OPTIMIZERS),

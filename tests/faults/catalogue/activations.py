@@ -11,6 +11,12 @@ identity_back = at("refnn.activations:Identity.backward", checks.lockstep, "iden
 relu_back = at("refnn.activations:Relu.backward", checks.dyadic, "relu", "backward")
 leaky = at("refnn.activations:LeakyRelu.forward", checks.lockstep, "leaky relu", "forward")
 leaky_back = at("refnn.activations:LeakyRelu.backward", checks.lockstep, "leaky relu", "backward")
+elu = at("refnn.activations:Elu.forward", checks.lockstep, "elu", "forward")
+elu_back = at("refnn.activations:Elu.backward", checks.lockstep, "elu", "backward")
+selu = at("refnn.activations:Selu.forward", checks.lockstep, "selu", "forward")
+selu_back = at("refnn.activations:Selu.backward", checks.lockstep, "selu", "backward")
+softplus = at("refnn.activations:Softplus.forward", checks.lockstep, "softplus", "forward")
+softplus_back = at("refnn.activations:Softplus.backward", checks.lockstep, "softplus", "backward")
 softmax = at("refnn.activations:Softmax.forward", checks.lockstep, "softmax", "forward")
 softmax_back = at("refnn.activations:Softmax.backward", checks.lockstep, "softmax", "backward")
 
@@ -93,6 +99,31 @@ FAULTS = [
     leaky_back("leaky relu': 1 at 0", "x > 0", "x >= 0", caught_by=(checks.dyadic, "leaky relu"),
                note="evidence: random networks never tie"),
     leaky_back("leaky relu': side from y", "x > 0", "y > 0", note="another side for alpha < 0"),
+    elu("elu: alpha ignored", "self.alpha * np.expm1", "np.expm1", note="parameter ignored"),
+    elu("elu: 1 not subtracted", "np.expm1(np.minimum(x, 0))", "np.exp(np.minimum(x, 0))",
+        note="exp for expm1"),
+    elu("elu: branches swapped", "x > 0", "x < 0", note="arguments of where"),
+    elu_back("elu': alpha not added", "(y + self.alpha)", "y",
+             note="derivative of the exponential alone"),
+    elu_back("elu': 1 added", "(y + self.alpha)", "(y + 1)", note="right for alpha = 1 only"),
+    elu_back("elu': from x", "(y + self.alpha)", "(x + self.alpha)", note="from-scratch classic"),
+    elu_back("elu': dy ignored below 0", "dy * (y + self.alpha)", "y + self.alpha",
+             note="evidence 6"),
+    selu("selu: scale missing above 0", "self.scale * x", "x", note="elu with another alpha"),
+    selu("selu: scale missing below 0", "self.scale_alpha * np",
+         "(self.scale_alpha / self.scale) * np", note="one of two factors"),
+    selu_back("selu': scale missing", "dy * self.scale,", "dy,", note="elu's"),
+    selu_back("selu': scale for scale times alpha", "y + self.scale_alpha", "y + self.scale",
+              note="constants mixed up"),
+    softplus("softplus: naive, overflows",
+             "np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))", "np.log(1 + np.exp(x))",
+             note="inf at 1000"),
+    softplus("softplus: |x| forgotten", "np.exp(-np.abs(x))", "np.exp(-x)",
+             note="half of the stable form"),
+    softplus_back("softplus': of y", "forward(x)", "forward(y)", note="the derivative takes x"),
+    softplus_back("softplus': dy ignored", "dy * Sigmoid()", "Sigmoid()", note="evidence 6"),
+    softplus_back("softplus': one derivative too many", "dy * Sigmoid().forward(x)",
+                  "Sigmoid().backward(dy, x, Sigmoid().forward(x))", note="sigmoid's own"),
     softmax("softmax: not shifted", "x - x.max(axis=-1, keepdims=True)", "x",
             caught_by=(checks.lockstep, "extreme softmax"), note="overflow; card 30"),
     softmax("softmax: shifted by the column's maximum", "x.max(axis=-1", "x.max(axis=0",

@@ -1,11 +1,19 @@
-"""Faults in refnn/losses.py."""
+"""Faults in refnn/losses.py and refnn/crossentropies.py."""
 
 from tests.faults import checks
 from tests.faults.planting import at
 
 # fmt: off
 MSE, ASY = "refnn.losses:MeanSquaredError", "refnn.losses:Asymmetric"
-CCE, SCE = "refnn.losses:CategoricalCrossentropy", "refnn.losses:SoftmaxCrossentropy"
+MAE, CROSS = "refnn.losses:MeanAbsoluteError", "refnn.crossentropies"
+CCE, SCE = f"{CROSS}:CategoricalCrossentropy", f"{CROSS}:SoftmaxCrossentropy"
+BCE, LOGISTIC = f"{CROSS}:BinaryCrossentropy", f"{CROSS}:SigmoidCrossentropy"
+absolute = at(f"{MAE}.value_and_gradient", checks.lockstep, "mean absolute error", "loss")
+absolute_back = at(f"{MAE}.value_and_gradient", checks.lockstep, "mean absolute error", "backward")
+bce = at(f"{BCE}.per_sample", checks.lockstep, "binary crossentropy", "loss")
+bce_back = at(f"{BCE}.gradient", checks.lockstep, "binary crossentropy", "backward")
+logistic = at(f"{LOGISTIC}.per_sample", checks.lockstep, "sigmoid crossentropy", "loss")
+logistic_back = at(f"{LOGISTIC}.gradient", checks.lockstep, "sigmoid crossentropy", "backward")
 squares = at(f"{MSE}.value_and_gradient", checks.lockstep, "mean squared error", "loss")
 squares_back = at(
     f"{MSE}.value_and_gradient", checks.lockstep, "mean squared error", "backward"
@@ -113,4 +121,43 @@ FAULTS = [
              "- np.where(y_true == np.max(y_true, axis=-1, keepdims=True),"
              " np.ones_like(y_true), 0)",
              note="argmax of soft labels"),
+    absolute("absolute: sum", "np.abs(d).sum() / d.size", "np.abs(d).sum()", note="reduction"),
+    absolute("absolute: mean over the batch only", "np.abs(d).sum() / d.size",
+             "np.abs(d).sum() / len(d)", note="a factor of K"),
+    absolute_back("absolute': mean forgotten", "(1 / d.size) * ", "", note="evidence 8"),
+    absolute_back("absolute': the error itself", "np.sign(d)", "d", note="the square's"),
+    absolute_back("absolute': sign", "np.sign(d)", "np.sign(-d)", note="climbs"),
+    absolute_back("absolute': 1 at the tie", "np.sign(d)",
+                  "np.where(d >= 0, np.ones_like(d), -np.ones_like(d))",
+                  caught_by=(checks.dyadic, "mean absolute error"),
+                  note="card 35b: JAX; random numbers never tie"),
+    bce("binary: not clipped", "np.clip(y_pred, CLIP, 1 - CLIP)", "y_pred",
+        caught_by=(checks.lockstep, "small probabilities"), note="ln 0, card 26"),
+    bce("binary: epsilon inside the logarithm", "np.log(c)", "np.log(c + 1e-7)",
+        note="card 26: Keras 2"),
+    bce("binary: no term for no", " + (1 - y_true) * np.log(1 - c)", "",
+        note="the categorical crossentropy's"),
+    bce("binary: sign", "return -elements", "return elements", note="minus forgotten"),
+    bce("binary: sum over the outputs", " / y_pred.shape[-1]", "", note="a factor of K"),
+    bce_back("binary': not 0 where clipped",
+             "np.where((y_pred >= CLIP) & (y_pred <= 1 - CLIP), dc, 0)", "dc",
+             note="1e7 instead of 0"),
+    bce_back("binary': mean over the batch only", "1 / y_pred.size", "1 / len(y_pred)",
+             note="a factor of K"),
+    bce_back("binary': sign", "(1 - y_true) * (1 / (1 - c)) - y_true * (1 / c)",
+             "y_true * (1 / c) - (1 - y_true) * (1 / (1 - c))", note="climbs"),
+    bce_back("binary': by the logits", "((1 - y_true) * (1 / (1 - c)) - y_true * (1 / c))",
+             "(c - y_true)", note="p - y is the gradient by the logits"),
+    logistic("logistic: |z| forgotten", "np.abs(logits)", "logits", note="half of the stable form"),
+    logistic("logistic: target's sign", "- logits * y_true", "+ logits * y_true", note="sign slip"),
+    logistic("logistic: sum over the outputs", " / logits.shape[-1]", "", note="a factor of K"),
+    logistic_back("logistic': mean over the batch only", "1 / logits.size", "1 / len(logits)",
+                  note="a factor of K"),
+    logistic_back("logistic': sign", "(Sigmoid().forward(logits) - y_true)",
+                  "(y_true - Sigmoid().forward(logits))", note="climbs"),
+    logistic_back("logistic': sigmoid forgotten", "Sigmoid().forward(logits)", "logits",
+                  note="logits taken for probabilities"),
+    logistic_back("logistic': sigmoid' once more", "(Sigmoid().forward(logits) - y_true)",
+                  "Sigmoid().backward(Sigmoid().forward(logits) - y_true, logits,"
+                  " Sigmoid().forward(logits))", note="it has cancelled already"),
 ]

@@ -6,12 +6,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refnn.activations import Identity, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import (
+    Elu,
+    Identity,
+    LeakyRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
 from refnn.network import Network, multilayer
@@ -32,6 +45,8 @@ class Run(NamedTuple):
 
 def targets(rng: Any, loss: Any, rows: int, columns: int) -> Any:
     """Random numbers; for a cross-entropy hard and soft labels, in eighths."""
+    if getattr(loss, "takes_probabilities", False):
+        return rng.integers(9, size=(rows, columns)) / 8
     if not getattr(loss, "takes_distributions", False):
         return rng.standard_normal((rows, columns))
     hard = np.eye(columns)[rng.integers(columns, size=rows)]
@@ -161,6 +176,26 @@ LOCKSTEP: dict[str, Callable[[Any], list[Run]]] = {
         logits(d, CONFIDENT, CategoricalCrossentropy(), Softmax()),
         logits(d, CONFIDENT[:1], CategoricalCrossentropy(), Softmax(), [0]),
     ],
+    "mean absolute error": lambda d: [run(d, dense([3, 4, 2], Tanh()), MeanAbsoluteError())],
+    "binary crossentropy": lambda d: [
+        run(d, dense([3, 4, 2], Tanh(), Sigmoid()), BinaryCrossentropy()),
+        logits(d, CONFIDENT, BinaryCrossentropy(), Sigmoid()),
+        logits(d, CONFIDENT, BinaryCrossentropy(), Sigmoid(), (0, 2, 2, 0)),
+    ],
+    "small probabilities": lambda d: [  # below the clip, and still no zeros
+        logits(d, np.full((4, 3), -17), BinaryCrossentropy(), Sigmoid())
+    ],
+    "sigmoid crossentropy": lambda d: [
+        run(d, dense([3, 4, 2], Tanh()), SigmoidCrossentropy()),
+        logits(d, CONFIDENT, SigmoidCrossentropy()),
+        logits(d, EXTREME, SigmoidCrossentropy()),
+    ],
+    "elu": lambda d: [run(d, dense([3, 4, 2], Elu(alpha))) for alpha in (1.0, 0.5)],
+    "selu": lambda d: [run(d, dense([3, 4, 2], Selu()))],
+    "softplus": lambda d: [
+        run(d, dense([3, 4, 2], Softplus())),
+        run(d, [Dense(3, 2), Activation(Softplus())], x=1000 * np.eye(3) - 500),
+    ],
     "softmax crossentropy": lambda d: [
         run(d, dense([3, 4, 3], Tanh()), SoftmaxCrossentropy()),
         logits(d, CONFIDENT, SoftmaxCrossentropy()),
@@ -184,6 +219,9 @@ LOCKSTEP: dict[str, Callable[[Any], list[Run]]] = {
 }
 
 DYADIC: dict[str, Callable[[Any], list[Run]]] = {
+    "mean absolute error": lambda d: [
+        run(d, dense([2, 2], Relu()), MeanAbsoluteError(), rows=8, grid=1, steps=3)
+    ],
     "relu": lambda d: [run(d, dense([3, 4, 2], Relu()), rows=16, grid=1, steps=2)],
     "leaky relu": lambda d: [
         run(d, dense([3, 4, 2], LeakyRelu(alpha)), rows=16, grid=1, steps=2)

@@ -13,7 +13,7 @@ from refnn import fit, load_model, load_state, save_model, save_state
 from refnn.activations import Relu, Tanh
 from refnn.datasets import batches, one_hot, standardize
 from refnn.layers import Activation, Dense
-from refnn.losses import MeanSquaredError, SoftmaxCrossentropy
+from refnn.losses import MeanSquaredError, SigmoidCrossentropy, SoftmaxCrossentropy
 from refnn.network import Network, multilayer
 from refnn.optimizers import SGD, Adagrad, Adam
 from refnn.regularizers import L2
@@ -107,6 +107,10 @@ def answers(dtype: Any, part: str) -> None:
         classes = evaluate(model, given, x, np.array([[1], [0]], dtype))
         demand(classes == (2.0, 1.0), "evaluate", classes)
     demand_equal("objective", objective(model, state.theta, x, y), dtype(1 + 0.5 * 2))
+    yes_or_no = Model(Network([Dense(1, 1)]), SigmoidCrossentropy())
+    z, yes = np.array([[0.25], [-0.25]], dtype), np.array([[1], [0]], dtype)
+    share = evaluate(yes_or_no, np.array([1, 0], dtype), z, yes).accuracy
+    demand(share == 1, "accuracy of logits", share)
 
 
 def files(dtype: Any, part: str) -> None:

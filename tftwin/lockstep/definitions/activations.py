@@ -40,6 +40,34 @@ def tanh(f: Any, a: Arithmetic, x: Array) -> Defined:
     return Defined(y, a.ulps("tanh") * a.u * abs(y) + a.tiny * (x != 0))
 
 
+def less_one(a: Arithmetic, x: Array, scale: float) -> tuple[Array, Array]:
+    """Return s (eˣ − 1) where x < 0, and its error: of the exponential, the difference, s."""
+    y = scale * np.expm1(np.minimum(x, 0))
+    below = abs(y) + abs(scale)
+    bound = (a.ulps("exp") + a.ulps("expm1") + 4) * a.u * below + 3 * a.tiny
+    return y, np.where(x < 0, bound, 0)
+
+
+def elu(f: Any, a: Arithmetic, x: Array) -> Defined:
+    """x, or α (eˣ − 1)."""
+    y, e = less_one(a, x, f.alpha)
+    return Defined(np.where(x > 0, x, y), e + flushed(a, x))
+
+
+def selu(f: Any, a: Arithmetic, x: Array) -> Defined:
+    """λ x, or λ α (eˣ − 1)."""
+    y, e = less_one(a, x, f.scale_alpha)
+    y = np.where(x >= 0, f.scale * x, y)
+    return Defined(y, np.where(x < 0, e, 2 * a.u * y) + 3 * a.tiny * (x != 0))
+
+
+def softplus(f: Any, a: Arithmetic, x: Array) -> Defined:
+    """One kernel, or a maximum, an exponential, a logarithm and a sum."""
+    y = np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
+    roundings = a.ulps("softplus") + a.ulps("exp") + a.ulps("log1p") + 2
+    return Defined(y, roundings * a.u * y + 3 * a.tiny)
+
+
 def exponentials(a: Arithmetic, x: Array) -> tuple[Array, Array, Array, Array, Array]:
     """Return z = x − max x, e^z, its relative error, Σ e^z, and its relative error.
 
@@ -100,6 +128,32 @@ def tanh_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
     return Defined(dy * slope, abs(dy) * (2 * abs(y) * e + e * e + own) + 3 * a.tiny)
 
 
+def elu_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
+    """dx = dy where x > 0, else dy (y + α), of a y that is off by its own error."""
+    y, e = less_one(a, x, f.alpha)
+    slope = np.where(x > 0, 1, y + f.alpha)
+    own = np.where(x > 0, 0, e + 2 * a.u * (abs(slope) + abs(f.alpha)))
+    bound = abs(dy) * own + np.where(x > 0, flushed(a, dy), 0) + 3 * a.tiny * (x <= 0)
+    return Defined(dy * slope, bound + _unsure(a, x, (1 - f.alpha) * dy))
+
+
+def selu_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
+    """dx = λ dy where x ≥ 0, else dy (y + λ α); where eˣ rounds to 1 either slope may be taken."""
+    y, e = less_one(a, x, f.scale_alpha)
+    slope = np.where(x >= 0, f.scale, y + f.scale_alpha)
+    own = np.where(x >= 0, 2 * a.u * slope, e + 2 * a.u * (slope + f.scale_alpha))
+    near = (x < 0) & (x > -(a.ulps("exp") + 4) * a.u)
+    jump = np.where(near, (f.scale_alpha - f.scale) * abs(dy), 0)
+    return Defined(dy * slope, abs(dy) * own + jump + 3 * a.tiny)
+
+
+def softplus_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
+    """dx = dy σ(x)."""
+    e = np.exp(-abs(x))
+    dx = dy * np.where(x >= 0, 1, e) / (1 + e)
+    return Defined(dx, (a.ulps("exp") + 4) * a.u * abs(dx) + (2 + abs(dy)) * a.tiny)
+
+
 def softmax_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
     """dx = y (dy − s) with s = Σ dy y."""
     (y, e), n = softmax(f, a, x), x.shape[-1]
@@ -116,6 +170,9 @@ FORWARD: dict[type, Callable[..., Defined]] = {
     activations.Identity: identity,
     activations.Relu: relu,
     activations.LeakyRelu: leaky_relu,
+    activations.Elu: elu,
+    activations.Selu: selu,
+    activations.Softplus: softplus,
     activations.Sigmoid: sigmoid,
     activations.Tanh: tanh,
     activations.Softmax: softmax,
@@ -124,6 +181,9 @@ BACKWARD: dict[type, Callable[..., Defined]] = {
     activations.Identity: identity_back,
     activations.Relu: relu_back,
     activations.LeakyRelu: leaky_relu_back,
+    activations.Elu: elu_back,
+    activations.Selu: selu_back,
+    activations.Softplus: softplus_back,
     activations.Sigmoid: sigmoid_back,
     activations.Tanh: tanh_back,
     activations.Softmax: softmax_back,

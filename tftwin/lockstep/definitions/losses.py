@@ -8,7 +8,7 @@ import numpy as np
 from refnn import losses
 from refnn.losses import CLIP
 from refnn.typing import Array
-from tftwin.lockstep.definitions.activations import exponentials, softmax
+from tftwin.lockstep.definitions.activations import exponentials, sigmoid, softmax
 from tftwin.lockstep.definitions.terms import Arithmetic, Defined, flushed
 
 
@@ -20,6 +20,18 @@ def mean_squared_error(f: Any, a: Arithmetic, y_true: Array, y_pred: Array) -> t
     return (
         Defined(value, (n + 4) * a.u / (1 - (n + 4) * a.u) * value + 2 * a.tiny),
         Defined(2 * d / n, 4 * a.u * abs(2 * d / n) + 2 * a.tiny),
+    )
+
+
+def mean_absolute_error(f: Any, a: Arithmetic, y_true: Array, y_pred: Array) -> tuple[Defined, ...]:
+    """Σ |d| / n, whose terms have one rounding each; the gradient is 1/n with the sign of d."""
+    d = y_pred - y_true
+    n = d.size
+    value = abs(d).sum() / n
+    unsure = np.where((d != 0) & (abs(d) < a.tiny), 2 / n, 0)
+    return (
+        Defined(value, (n + 3) * a.u / (1 - (n + 3) * a.u) * value + 2 * a.tiny),
+        Defined(np.sign(d) / n, 2 * a.u * abs(np.sign(d)) / n + unsure + a.tiny),
     )
 
 
@@ -100,9 +112,63 @@ def softmax_crossentropy(
     return Defined(value, bound), Defined(gradient, e_gradient)
 
 
+def edge(a: Arithmetic, value: float) -> float:
+    """Return the error of converting an edge of the clip."""
+    return abs(float(np.dtype(a.dtype).type(value)) - value)
+
+
+def binary_crossentropy(f: Any, a: Arithmetic, y_true: Array, y_pred: Array) -> tuple[Defined, ...]:
+    """−mean(y ln c + (1 − y) ln r) with c = clip(p), r = 1 − c; ((1 − y)/r − y/c) / n inside."""
+    n, u = y_pred.size, a.u
+    e_lo, e_hi = edge(a, CLIP), edge(a, 1 - CLIP)
+    at_lo, at_hi = y_pred <= CLIP + 2 * e_lo, y_pred >= 1 - CLIP - 2 * e_hi
+    c = np.clip(y_pred, CLIP, 1 - CLIP)
+    r = 1 - c
+    e_c = np.where(at_lo, e_lo, np.where(at_hi, e_hi, 0))
+    e_r = e_c + u * r
+    of_c, of_r = e_c / (c - e_c), e_r / (r - e_r)
+    terms_c, terms_r = y_true * abs(np.log(c)), (1 - y_true) * abs(np.log(r))
+    of_log = (a.ulps("log") + 3) * u
+    e_terms = y_true * of_c + (1 - y_true) * of_r + of_log * (terms_c + terms_r)
+    total = (terms_c + terms_r).sum()
+    bound = (e_terms.sum() + (n + 4) * u / (1 - (n + 4) * u) * total) / n + 4 * n * a.tiny
+
+    inside = (y_pred >= CLIP) & (y_pred <= 1 - CLIP)
+    near = (abs(y_pred - CLIP) <= 2 * e_lo) | (abs(y_pred - 1 + CLIP) <= 2 * e_hi)
+    slope_c, slope_r = y_true / c / n, (1 - y_true) / r / n
+    roundings = (a.ulps("reciprocal") + 5) * u
+    e = slope_c * (of_c + roundings) + slope_r * (of_r + roundings)
+    jump = np.where(near, (slope_c + slope_r) * (1 + of_c + of_r), 0)
+    gradient = np.where(inside, slope_r - slope_c, 0 * c)
+    return Defined(total / n, bound), Defined(gradient, np.where(inside, e, 0) + jump + 4 * a.tiny)
+
+
+def sigmoid_crossentropy(
+    f: Any, a: Arithmetic, y_true: Array, logits: Array
+) -> tuple[Defined, ...]:
+    """mean(max(z, 0) − z y + ln(1 + e)) with e = e^(−|z|); the gradient is (σ(z) − y) / n."""
+    n, u = logits.size, a.u
+    e = np.exp(-abs(logits))
+    direct = np.maximum(logits, 0) - logits * y_true
+    smooth = np.log1p(e)
+    terms = direct + smooth
+    e_terms = (
+        u * (abs(logits * y_true) + direct) + (a.ulps("exp") + a.ulps("log1p") + 1) * u * smooth
+    )
+    total = terms.sum()
+    bound = (e_terms.sum() + (n + 3) * u / (1 - (n + 3) * u) * total) / n + 4 * n * a.tiny
+    y, e_y = sigmoid(f, a, logits)
+    in_terms = (a.ulps("exp") + a.ulps("reciprocal") + 3) / 2 + 4 + 2 * abs(y_true)
+    e_gradient = (e_y + 3 * u * abs(y - y_true) + in_terms * u) / n + 2 * a.tiny
+    return Defined(total / n, bound), Defined((y - y_true) / n, e_gradient)
+
+
 LOSSES: dict[type, Callable[..., tuple[Defined, ...]]] = {
     losses.MeanSquaredError: mean_squared_error,
+    losses.MeanAbsoluteError: mean_absolute_error,
     losses.Asymmetric: asymmetric,
+    losses.BinaryCrossentropy: binary_crossentropy,
+    losses.SigmoidCrossentropy: sigmoid_crossentropy,
     losses.CategoricalCrossentropy: categorical_crossentropy,
     losses.SoftmaxCrossentropy: softmax_crossentropy,
 }

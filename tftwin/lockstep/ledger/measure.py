@@ -56,7 +56,7 @@ def measure(
     kernels: Sequence[str],
     before: Array | None = None,
 ) -> dict[str, Finding]:
-    """Measure kernels on inputs of both signs.
+    """Measure kernels on inputs of both signs, or of those that the function states.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def measure(
     findings = {kernel: Finding() for kernel in kernels}
     values: dict[str, list[Array]] = {kernel: [] for kernel in kernels}
     with np.errstate(all="ignore"):
-        for sign in (1, -1):
+        for sign in f.signs:
             x = magnitudes if sign == 1 else -magnitudes
             exact = f.formula(x.astype(wider(dtype)))
             slope = f.derivative(exact) if f.derivative else None

@@ -16,7 +16,7 @@ lies within 2 e of the value v at hand, so that its magnitude is at most |v| + 2
 
 - + − × ÷ √: u |result| (Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 2);
   ``arithmetic``.
-- exp, log, tanh, 1/x: the ledger's worst error, in ulp; ``functions``.
+- exp, log, tanh, 1/x, expm1, log1p: the ledger's worst error, in ulp; ``functions``.
 - Sums and products of matrices, n terms: γₙ = n u / (1 − n u) times the sum of the absolute
   terms (Higham, ch. 3), for n u < 1; ``sums``.
 - A comparison that the bounds leave undecided: the jump between its two branches is added;

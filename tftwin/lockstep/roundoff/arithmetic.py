@@ -65,6 +65,12 @@ def square(value: Any, a: Bounded) -> Array:
     return multiply(value, a, a)
 
 
+def power(value: Any, a: Bounded, n: int) -> Array:
+    """|a'ⁿ − a*ⁿ| ≤ n e max |a|ⁿ⁻¹; n − 1 products round, or one power and its conversion."""
+    p = n * a.bound * largest(a) ** max(n - 1, 0)
+    return rounded(value, p, a.unit, roundings=max(n, 2), exact_zero=is_zero(a))
+
+
 def sqrt(value: Any, a: Bounded) -> Array:
     """|√a' − √a*| ≤ e / √a* and ≤ √e."""
     least = np.sqrt(np.maximum(a.value.astype(np.float64) - a.bound, 0))

@@ -28,9 +28,13 @@ UFUNCS: dict[Any, Callable[..., Array]] = {
     np.absolute: choices.unchanged,
     np.negative: choices.unchanged,
     np.maximum: choices.maximum,
+    np.minimum: choices.minimum,
+    np.sign: choices.sign,
     np.exp: functions.exp,
     np.log: functions.log,
     np.tanh: functions.tanh,
+    np.expm1: functions.expm1,
+    np.log1p: functions.log1p,
     np.greater: choices.compare,
     np.greater_equal: choices.compare,
     np.less: choices.compare,
@@ -62,7 +66,7 @@ FUNCTIONS: dict[Any, Callable[..., Array]] = {
 KNOWN = (
     "there are bounds for "
     + ", ".join(f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS))
-    + "; write x * x for a square, and np.where for a sign"
+    + ", and for x ** n with a whole number n ≥ 0"
 )
 """The remedy that a refusal names."""
 
@@ -99,6 +103,26 @@ class Rounded(Bounded, NDArrayOperatorsMixin):
     def max(self, axis: int | None = None, keepdims: bool = False) -> "Rounded":
         """Return the largest element, as ``np.max``."""
         return self._call(np.max, self, axis, keepdims=keepdims)
+
+    def __pow__(self, exponent: Any) -> "Rounded":
+        """Return x ** n. NumPy computes x ** 2 as a square, and so do the bounds."""
+        if type(exponent) is not int or exponent < 0:
+            raise NoBoundError(f"x ** {exponent!r} has no derived bound; {KNOWN}")
+        if exponent == 2:
+            return self._ufunc(np.square)
+        with np.errstate(all="ignore"):
+            value = self.value**exponent
+            return Rounded(value, arithmetic.power(value, self, exponent), self.unit)
+
+    def __float__(self) -> float:
+        raise NoBoundError(
+            "the functions of Python's math take one number, and have no derived bound; write "
+            f"NumPy's: {KNOWN}"
+        )
+
+    def _ufunc(self, ufunc: Any) -> "Rounded":
+        result: Rounded = ufunc(self)
+        return result
 
     def _view(self, view: Callable[[Array], Array]) -> "Rounded":
         return Rounded(view(self.value), view(self.bound), self.unit)

@@ -44,6 +44,17 @@ def maximum(value: Any, a: Bounded, b: Bounded) -> Array:
     return larger
 
 
+def minimum(value: Any, a: Bounded, b: Bounded) -> Array:
+    """As the maximum."""
+    return maximum(value, a, b)
+
+
+def sign(value: Any, a: Bounded) -> Array:
+    """−1, 0 or 1: without error where a' and a* lie on one side of 0, else they are 2 apart."""
+    undecided = (np.abs(a.value.astype(np.float64)) <= 2 * a.bound) & (a.bound > 0)
+    return np.where(undecided, 2.0, 0.0)
+
+
 def max_(
     value: Any, like: Bounded, a: Bounded, axis: int | None = None, *, keepdims: bool = False
 ) -> Array:

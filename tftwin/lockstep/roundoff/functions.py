@@ -1,4 +1,4 @@
-"""The bounds of exp, log, tanh and 1/x: their own error is the worst one in the ledger."""
+"""The bounds of exp, log, tanh, 1/x, e^x − 1 and ln(1 + x): the ledger has their own errors."""
 
 from typing import Any
 
@@ -22,6 +22,29 @@ def exp(value: Any, a: Bounded) -> Array:
     if np.any(np.abs(value) + 2 * p > last):
         ulps = max(ulps, overflow("exp", name))
     return rounded(value, p, a.unit, roundings=0, ulps=ulps)
+
+
+def expm1(value: Any, a: Bounded) -> Array:
+    """As exp, whose value is this one and 1; near 0 the result is as small as its argument."""
+    name, last = value.dtype.name, np.finfo(value.dtype).max / 2
+    e_a = np.exp(a.value.astype(np.float64)) * (1 + 16 * a.unit)
+    p = np.where(a.bound > 0, e_a * np.exp(a.bound) * np.expm1(a.bound), 0.0)
+    ulps = worst("expm1", name)
+    if np.any(np.abs(value) + 2 * p > last):
+        ulps = max(ulps, overflow("expm1", name))
+    return rounded(value, p, a.unit, roundings=0, ulps=ulps, exact_zero=is_zero(a))
+
+
+def log1p(value: Any, a: Bounded) -> Array:
+    """|ln(1 + a') − ln(1 + a*)| ≤ e / (1 + min(a', a*)), both at least v − 2 e.
+
+    The ledger holds its error for arguments of at least 0; below there is no bound.
+    """
+    smallest = a.value.astype(np.float64) - 2 * a.bound
+    p = a.bound / (1 + np.maximum(smallest, 0))
+    p = np.where(smallest < -4 * np.finfo(value.dtype).tiny, np.inf, p)
+    ulps = worst("log1p", value.dtype.name)
+    return rounded(value, p, a.unit, roundings=0, ulps=ulps, exact_zero=is_zero(a))
 
 
 def log(value: Any, a: Bounded) -> Array:
