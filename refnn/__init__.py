@@ -34,7 +34,7 @@ from refnn.initializers import He, Normal, TruncatedNormal, Zeros
 from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import Asymmetric, MeanAbsoluteError, MeanSquaredError
 from refnn.network import Network, multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp, update
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp, update
 from refnn.regularizers import L2
 from refnn.runs import (
     Checkpoint,
@@ -91,8 +91,10 @@ __all__ = [
     "multilayer",
     "SGD",
     "SGDM",
+    "Nesterov",
     "Adagrad",
     "Adam",
+    "Nadam",
     "RMSProp",
     "update",
     "L2",

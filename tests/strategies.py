@@ -33,7 +33,7 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import Network
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import Constant, ExponentialDecay, PerEpoch
 from refnn.state import State
@@ -77,9 +77,13 @@ epsilons = st.sampled_from([1e-8, 1e-7, 1e-6, 1e-3, 1.0])
 optimizers = st.one_of(
     st.builds(SGD, learning_rates),
     st.builds(SGDM, learning_rates, betas),
+    st.builds(Nesterov, learning_rates, betas),
     st.builds(Adagrad, learning_rates, epsilons),
     st.builds(RMSProp, learning_rates, betas, epsilons),
     st.builds(Adam, learning_rates, betas, betas, epsilons),
+    st.builds(
+        Nadam, learning_rates, betas, betas, epsilons, st.sampled_from([0.004, 0.0, 0.3, 1.0, 50.0])
+    ),
 )
 dropout_rates = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9])
 exact_dropout_rates = st.sampled_from([0.0, 0.2, 0.5])

@@ -1,4 +1,4 @@
-"""The five rules on TensorFlow variables, in the tutorial's form: ``assign`` and ``assign_sub``.
+"""The seven rules on TensorFlow variables, in the tutorial's form: ``assign`` and ``assign_sub``.
 
 ``rule(w, g, slots, lr, …)`` changes w and the slots, which are variables of one shape, and returns
 them. As in refnn, a number that depends on t is a Python float. ``corrections(t)`` computes it, and
@@ -6,6 +6,7 @@ them. As in refnn, a number that depends on t is a Python float. ``corrections(t
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, TypeAlias
 
 from refnn import checks, guards
@@ -49,6 +50,24 @@ class SGDM:
         (m,) = slots
         m.assign(self.beta * m + (1 - self.beta) * g)
         w.assign_sub(lr * m)
+        return w, slots
+
+
+@dataclass(frozen=True)
+class Nesterov:
+    """m = β m + (1 − β) g; w − lr (β m + (1 − β) g)."""
+
+    learning_rate: float | Schedule = 0.01
+    beta: float = 0.9
+    slot_names: ClassVar[tuple[str, ...]] = ("m",)
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        return ()
+
+    def rule(self, w: Variable, g: Tensor, slots: Slots, lr: Tensor) -> Result:
+        (m,) = slots
+        m.assign(self.beta * m + (1 - self.beta) * g)
+        w.assign_sub(lr * (self.beta * m + (1 - self.beta) * g))
         return w, slots
 
 
@@ -120,7 +139,66 @@ class Adam:
         return w, slots
 
 
-Optimizer: TypeAlias = SGD | SGDM | Adagrad | RMSProp | Adam
+@dataclass(frozen=True)
+class Nadam:
+    """m, v and v̂ of Adam; w − lr m̂ / (√v̂ + ε) with Nesterov's m̂.
+
+    m̂ = μₜ₊₁ m / (1 − μ₁ ⋯ μₜ₊₁) + (1 − μₜ) g / (1 − μ₁ ⋯ μₜ); μₜ = β₁ (1 − ½ · 0.96^(ψ t)).
+    """
+
+    learning_rate: float | Schedule = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    momentum_decay: float = 0.004
+    slot_names: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    def corrections(self, t: int) -> tuple[float, ...]:
+        ahead, here = self.momentum(t + 1), 1 - self.momentum(t)
+        products = 1 - self.product(t + 1), 1 - self.product(t)
+        return ahead, here, *products, 1 - self.beta_2**t
+
+    def rule(
+        self,
+        w: Variable,
+        g: Tensor,
+        slots: Slots,
+        lr: Tensor,
+        m_factor: Tensor,
+        g_factor: Tensor,
+        m_correction: Tensor,
+        g_correction: Tensor,
+        v_correction: Tensor,
+    ) -> Result:
+        m, v = slots
+        m.assign(self.beta_1 * m + (1 - self.beta_1) * g)
+        v.assign(self.beta_2 * v + (1 - self.beta_2) * tf.square(g))
+        m_hat = m_factor * m / m_correction + g_factor * g / g_correction
+        v_hat = v / v_correction
+        w.assign_sub(lr * m_hat / (tf.sqrt(v_hat) + self.epsilon))
+        return w, slots
+
+    def momentum(self, t: int) -> float:
+        """Return μₜ."""
+        decay: float = 0.96 ** (self.momentum_decay * t)
+        return self.beta_1 * (1 - 0.5 * decay)
+
+    def product(self, t: int) -> float:
+        """Return μ₁ ⋯ μₜ, or a number below 2⁻⁶⁰ instead of a smaller one."""
+        known, last = self._products, len(self._products) - 1
+        product: float = known[min(t, last)] * self.beta_1 ** max(t - last, 0)
+        return product
+
+    @cached_property
+    def _products(self) -> list[float]:
+        """The products up to the one of which nothing is left, or behind which every μ is β₁."""
+        products = [1.0]
+        while products[-1] > 2**-60 and self.momentum(len(products)) < self.beta_1:
+            products.append(products[-1] * self.momentum(len(products)))
+        return products
+
+
+Optimizer: TypeAlias = SGD | SGDM | Nesterov | Adagrad | RMSProp | Adam | Nadam
 
 
 def update(optimizer: Optimizer, state: State, gradient: Array, learning_rate: float) -> State:

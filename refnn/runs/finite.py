@@ -24,7 +24,7 @@ TAME = (Identity, Relu, Sigmoid, Softmax, Tanh)
 def watch(model: Model, state: State, x: Array) -> Callable[[Step], bool]:
     """Return a function that says of each step in turn whether its numbers are finite.
 
-    Of refnn's five rules the last slot suffices, where an overflow shows first. The loss is not
+    Of refnn's seven rules the last slot suffices, where an overflow shows first. The loss is not
     looked at.
     """
     limit, own = tame_up_to(model.network, x), is_own(model.optimizer)

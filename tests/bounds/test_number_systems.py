@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from refnn.activations import Sigmoid, Softmax, Tanh
 from refnn.losses import CategoricalCrossentropy, MeanSquaredError, SoftmaxCrossentropy
 from refnn.network import multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.record import record
 from refnn.regularizers import L2
 from refnn.state import State
@@ -88,7 +88,7 @@ def test_each_precision_is_within_its_bound_of_the_next(case):
     assert compared > 0
 
 
-OPTIMIZERS = [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1)]
+OPTIMIZERS = [SGD(0.1), SGDM(0.1), Nesterov(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1), Nadam(0.1)]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from refnn import activations, crossentropies, losses
 from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
 from refnn.layers import Activation, Dense
 from refnn.network import Network
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.state import State
 from refnn.training import Model, backpropagate
@@ -439,7 +439,7 @@ def test_no_bound_of_an_ordinary_step_is_infinite_or_says_nothing(function, loss
     """Of a tensor, the bounds together are below 2⁻⁸ of its size: every layer is seen."""
     rng = np.random.default_rng(48)
     model, state, x, y = a_network(function, loss, dtype, rng)
-    for optimizer in (SGD(), SGDM(), Adagrad(), RMSProp(), Adam()):
+    for optimizer in (SGD(), SGDM(), Nesterov(), Adagrad(), RMSProp(), Adam(), Nadam()):
         whole = Model(model.network, loss, optimizer, model.regularizer)
         before = middle_of_a_run(rng, optimizer, state.theta, 7)
         step = bounds_of_step(whole, before, x, y)

@@ -11,7 +11,7 @@ from refnn.activations import LeakyRelu, Relu, Sigmoid, Tanh
 from refnn.layers import Activation, Dense
 from refnn.losses import Asymmetric, MeanSquaredError, SoftmaxCrossentropy
 from refnn.network import Network, multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.record import record
 from refnn.regularizers import L2
 from refnn.state import State
@@ -29,7 +29,7 @@ STAGES = {"inputs", *PARTS, "learning rate", "update", "rule update", "mirror up
 STAGES |= {f"{family} {part}" for family in ("layer", "walk", "mirror") for part in PARTS}
 SLOTS = {"slots", "rule slots", "mirror slots"}
 FLOAT64 = {f"float64 {part}" for part in PARTS}
-RULES = [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.01), Adam(0.01)]
+RULES = [SGD(0.1), SGDM(0.1), Nesterov(0.1), Adagrad(0.1), RMSProp(0.01), Adam(0.01), Nadam(0.01)]
 
 # Both sides, at every stage of every step ------------------------------------------------------
 

@@ -10,7 +10,7 @@ from refnn import optimizers as rules
 from refnn.layers import Dense
 from refnn.losses import MeanSquaredError
 from refnn.network import Network
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.schedules import Constant, ExponentialDecay, PerEpoch
 from refnn.state import State
 from refnn.training import Model
@@ -181,9 +181,11 @@ def late_case(step, kind, seed, dtype, staircase=False):
         "constant": SGD(Constant(0.1)),
         "SGD": SGD(rate),
         "SGDM": SGDM(rate),
+        "Nesterov": Nesterov(rate),
         "Adagrad": Adagrad(rate),
         "RMSProp": RMSProp(rate),
         "Adam": Adam(rate, memory, memory),
+        "Nadam": Nadam(rate, memory, memory, momentum_decay=0.5),
     }[kind]
     model = Model(Network([Dense(2, 2)]), MeanSquaredError(), optimizer)
     theta, *slots = np.abs(rng.standard_normal((1 + len(optimizer.slot_names), 6))).astype(dtype)
@@ -191,7 +193,9 @@ def late_case(step, kind, seed, dtype, staircase=False):
     return Case(model, State(theta, tuple(slots), step), [(x, y)])
 
 
-kinds = st.sampled_from(["SGD", "SGDM", "Adagrad", "RMSProp", "Adam", "epochs", "constant"])
+kinds = st.sampled_from(
+    ["SGD", "SGDM", "Nesterov", "Adagrad", "RMSProp", "Adam", "Nadam", "epochs", "constant"]
+)
 
 
 @given(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from refnn import L2, Dense, MeanSquaredError, Model, Network, State
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from tests.strategies import FLOATS, middle_of_a_run
 from tftwin.lockstep import resynchronised
 from tftwin.lockstep import run as lockstep_run
 
-RULES = [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1)]
+RULES = [SGD(0.1), SGDM(0.1), Nesterov(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1), Nadam(0.1)]
 
 
 def a_step(optimizer, dtype):

@@ -438,6 +438,13 @@ def sgdm(text, dtype):
         assert after == (-0.25, 5, 1)  # m = 3 + 2
 
 
+@holds("Nesterov")
+def nesterov(text, dtype):
+    assert text == "m = β m + (1 − β) g; w − lr (β m + (1 − β) g)"
+    for after in of_rule(optimizers.Nesterov(beta=0.75), 1, 8, (4,), 0, 0.25, dtype):
+        assert after == (-0.4375, 5, 1)  # m = 3 + 2; 1 − ¼ (15/4 + 2)
+
+
 @holds("Adagrad")
 def adagrad(text, dtype):
     assert text == "v = v + g²; w − lr g / (√v + ε)"
@@ -464,11 +471,34 @@ def adam(text, dtype):
         assert after == (0.75, 3, 7, 2)
 
 
+@holds("Nadam")
+def nadam(text, dtype):
+    assert (
+        "m̂ = μₜ₊₁ m / (1 − μ₁ ⋯ μₜ₊₁) + (1 − μₜ) g / (1 − μ₁ ⋯ μₜ); "
+        "μₜ = β₁ (1 − ½ · 0.96^(t / 250))"
+    ) in text
+    assert 1 / optimizers.Nadam().momentum_decay == 250
+    for one in both(optimizers.Nadam)():
+        assert one.momentum(250) == 0.9 * (1 - 0.96 / 2)
+        assert one.momentum(500) == 0.9 * (1 - 0.96**2 / 2)
+        product = one.momentum(1) * one.momentum(2) * one.momentum(3)
+        assert (one.product(1), one.product(3)) == (one.momentum(1), product)
+    rule = optimizers.Nadam(beta_1=0.5, beta_2=0.75, epsilon=4, momentum_decay=0)  # μ = ¼
+    # t = 1: m = 14 + 1, m̂ = (15/4) / (15/16) + (3/2) / (3/4) = 6; v = 3 + 1, v̂ = 16
+    for after in of_rule(rule, 1, 2, (28, 4), 0, 0.5, dtype):
+        assert after == (0.625, 15, 4, 1)
+    # t = 2: m̂ = (63/4) / (63/64) + (15/4) / (15/16) = 20; v = 3/4 + 25/4, v̂ = 7 / (7/16)
+    for after in of_rule(rule, 1, 5, (121, 1), 1, 0.5, dtype):
+        assert after == (-0.25, 63, 7, 2)
+
+
 @holds("ε")
 def epsilons(text, dtype):
     assert text.startswith("outside the root; 1e-7; ε = 0 is the tutorial's own formula")
     with np.errstate(all="ignore"):
-        for kind in (optimizers.Adagrad, optimizers.RMSProp, optimizers.Adam):
+        for kind in (
+            optimizers.Adagrad, optimizers.RMSProp, optimizers.Adam, optimizers.Nadam,
+        ):  # fmt: skip
             slots = (0,) * len(kind.slot_names)
             for one in both(kind)():
                 assert one.epsilon == 1e-7
@@ -532,9 +562,14 @@ DEFAULTS = {
     "PerEpoch": {"schedule": NONE, "steps_per_epoch": NONE},
     "SGD": {"learning_rate": 0.01},
     "SGDM": {"learning_rate": 0.01, "beta": 0.9},
+    "Nesterov": {"learning_rate": 0.01, "beta": 0.9},
     "Adagrad": {"learning_rate": 0.01, "epsilon": 1e-7},
     "RMSProp": {"learning_rate": 0.001, "beta": 0.9, "epsilon": 1e-7},
     "Adam": {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "Nadam": {
+        "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7,
+        "momentum_decay": 0.004,
+    },
     "Normal": {"stddev": 1.0},
     "TruncatedNormal": {"stddev": 1.0},
     "Checkpoint": {"path": NONE, "every_epochs": 1, "every_seconds": 0.0, "overwrite": False},

@@ -73,9 +73,13 @@ RANGES = {
         "staircase": Flag,
     },
     "PerEpoch": {"steps_per_epoch": Count},
-    "SGD": {}, "SGDM": {"beta": Share}, "Adagrad": {"epsilon": NotNegative},
+    "SGD": {}, "SGDM": {"beta": Share}, "Nesterov": {"beta": Share},
+    "Adagrad": {"epsilon": NotNegative},
     "RMSProp": {"beta": Share, "epsilon": NotNegative},
     "Adam": {"beta_1": Share, "beta_2": Share, "epsilon": NotNegative},
+    "Nadam": {
+        "beta_1": Share, "beta_2": Share, "epsilon": NotNegative, "momentum_decay": NotNegative,
+    },
     "Normal": {"stddev": NotNegative}, "TruncatedNormal": {"stddev": NotNegative},
     "Checkpoint": {"every_epochs": Count, "every_seconds": NotNegative, "overwrite": Flag},
 }  # fmt: skip

@@ -33,6 +33,8 @@ from refnn import (
     LeakyRelu,
     MeanSquaredError,
     Model,
+    Nadam,
+    Nesterov,
     Network,
     PerEpoch,
     Relu,
@@ -278,7 +280,7 @@ def test_accuracy_counts_every_row(rows, columns, seed):
 
 # The optimizers ----------------------------------------------------------------------------------
 
-RULES = [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1)]
+RULES = [SGD(0.1), SGDM(0.1), Nesterov(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1), Nadam(0.1)]
 LENGTHS = [1, 2, 100, 101, 1024, 10_001, 20_001, 65_537] + [
     blocks * BLOCK + d for blocks in (1, 2) for d in (-1, 0, 1)
 ]
@@ -335,6 +337,38 @@ def test_adam_at_any_step(step, beta, seed):
             after = one(kind, state, np.array([g]), 0.3)
             assert after.step == t
             assert abs(mpmath.mpf(float(after.theta[0])) - truth) <= 16 * 2.0**-53 * loss * scale
+
+
+@given(
+    step=steps,
+    beta=st.sampled_from([0.0, 0.5, 0.9, 0.999, 1 - 1e-7]),
+    decay=st.sampled_from([0.0, 1e-9, 0.004, 0.3, 0.4, 1.0, 1e300]),
+)
+@example(step=2**33, beta=1 - 1e-7, decay=1.0)
+@example(step=55, beta=0.9, decay=0.004)
+def test_the_momentum_of_nadam_at_any_step(step, beta, decay):
+    """1 − μ₁ ⋯ μₜ to the roundings of t factors, or of a power; and it costs nothing.
+
+    Behind a thousand factors nothing is left of the product, or every μ is β₁ up to 2e-18.
+    """
+    t = step + 1
+    with mpmath.workdps(50):
+        ratio = mpmath.mpf(0.96) ** mpmath.mpf(decay)
+
+        def momentum(i):
+            return mpmath.mpf(beta) * (1 - ratio**i / 2)
+
+        truth, power = mpmath.mpf(1), mpmath.mpf(1)
+        for _ in range(min(t, 1000)):
+            power *= ratio
+            truth *= mpmath.mpf(beta) * (1 - power / 2)
+        truth *= mpmath.mpf(beta) ** max(t - 1000, 0)
+        for rule in (Nadam(0.1, beta, momentum_decay=decay), twin(Nadam(0.1, beta, 0.9, 1, decay))):
+            assert abs(rule.momentum(t) - momentum(t)) <= 16 * 2.0**-53
+            # a power of β near 1 errs by t u, and is t-fold where it counts: t βᵗ ≤ 1 / (1 − β)
+            allowed = (5000 + 1 / (1 - mpmath.mpf(beta))) * 2.0**-53
+            assert abs((1 - rule.product(t)) - (1 - truth)) <= allowed
+            assert len(rule._products) < 4000
 
 
 @given(step=steps, length=sizes(10**6))

@@ -125,9 +125,12 @@ DOORS = {
     "PerEpoch": (refnn.PerEpoch, {"schedule": refnn.Constant(0.1), "steps_per_epoch": 3}),
     "SGD": (refnn.SGD, RATE),
     "SGDM": (refnn.SGDM, RATE | {"beta": 0.9}),
+    "Nesterov": (refnn.Nesterov, RATE | {"beta": 0.9}),
     "Adagrad": (refnn.Adagrad, RATE | {"epsilon": 1e-7}),
     "RMSProp": (refnn.RMSProp, RATE | {"beta": 0.9, "epsilon": 1e-7}),
     "Adam": (refnn.Adam, RATE | {"beta_1": 0.9, "beta_2": 0.9, "epsilon": 1e-7}),
+    "Nadam": (refnn.Nadam, RATE | {
+        "beta_1": 0.9, "beta_2": 0.9, "epsilon": 1e-7, "momentum_decay": 0.004}),
     "Normal": (refnn.Normal, {"stddev": 1.0}),
     "TruncatedNormal": (refnn.TruncatedNormal, {"stddev": 1.0}),
     "Checkpoint": (refnn.Checkpoint, {

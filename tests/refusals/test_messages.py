@@ -9,7 +9,7 @@ from refnn.activations import LeakyRelu, Relu, Softmax, Tanh, derivative
 from refnn.layers import Activation, Dense
 from refnn.losses import Asymmetric, CategoricalCrossentropy, MeanSquaredError, SoftmaxCrossentropy
 from refnn.network import Network, multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.runs import fit
 from refnn.schedules import Constant, ExponentialDecay, PerEpoch
@@ -31,10 +31,18 @@ FIELDS = [
     (Constant, {}, "learning_rate", [*NO_NUMBERS, -1]),
     (ExponentialDecay, {"decay_rate": 0.5}, "initial_learning_rate", [*NO_NUMBERS, -1]),
     (ExponentialDecay, {"initial_learning_rate": 1}, "decay_rate", [*NO_NUMBERS, 0, -0.5]),
-    *[(o, {}, "learning_rate", [*NO_NUMBERS, -0.1]) for o in (SGD, SGDM, Adagrad, RMSProp, Adam)],
-    *[(o, {}, "beta", [*NO_NUMBERS, 1, 1.0, -0.1, 2]) for o in (SGDM, RMSProp)],
-    *[(Adam, {}, b, [*NO_NUMBERS, 1, 1.0, -0.1, 2]) for b in ("beta_1", "beta_2")],
-    *[(o, {}, "epsilon", [*NO_NUMBERS, -1e-7]) for o in (Adagrad, RMSProp, Adam)],
+    *[
+        (o, {}, "learning_rate", [*NO_NUMBERS, -0.1])
+        for o in (SGD, SGDM, Nesterov, Adagrad, RMSProp, Adam, Nadam)
+    ],
+    *[(o, {}, "beta", [*NO_NUMBERS, 1, 1.0, -0.1, 2]) for o in (SGDM, Nesterov, RMSProp)],
+    *[
+        (o, {}, b, [*NO_NUMBERS, 1, 1.0, -0.1, 2])
+        for b in ("beta_1", "beta_2")
+        for o in (Adam, Nadam)
+    ],
+    *[(o, {}, "epsilon", [*NO_NUMBERS, -1e-7]) for o in (Adagrad, RMSProp, Adam, Nadam)],
+    (Nadam, {}, "momentum_decay", [*NO_NUMBERS, -1e-9]),
 ]
 
 

@@ -22,6 +22,8 @@ from refnn import (
     Checkpoint,
     MeanSquaredError,
     Model,
+    Nadam,
+    Nesterov,
     Relu,
     RMSProp,
     Softmax,
@@ -180,10 +182,14 @@ FUNCTIONS = {
     "TruncatedNormal": (refnn.TruncatedNormal, {}, {"stddev": rates}),
     "SGD": (SGD, {}, {"learning_rate": no_schedules}),
     "SGDM": (SGDM, {}, {"learning_rate": no_schedules, "beta": betas}),
+    "Nesterov": (Nesterov, {}, {"learning_rate": no_schedules, "beta": betas}),
     "Adagrad": (Adagrad, {}, {"learning_rate": no_schedules, "epsilon": rates}),
     "RMSProp": (RMSProp, {}, {"learning_rate": no_schedules, "beta": betas, "epsilon": rates}),
     "Adam": (Adam, {}, {
         "learning_rate": no_schedules, "beta_1": betas, "beta_2": betas, "epsilon": rates}),
+    "Nadam": (Nadam, {}, {
+        "learning_rate": no_schedules, "beta_1": betas, "beta_2": betas, "epsilon": rates,
+        "momentum_decay": rates}),
     "Checkpoint": (Checkpoint, {"path": "run.npz"}, {
         "path": pick([None, 3, b"x", [], object()]), "every_epochs": counts,
         "every_seconds": rates}),

@@ -22,6 +22,8 @@ from refnn import (
     Gradients,
     MeanSquaredError,
     Model,
+    Nadam,
+    Nesterov,
     Network,
     Relu,
     RMSProp,
@@ -93,7 +95,9 @@ def test_a_model_is_a_value():
 
 @pytest.mark.parametrize("dtype", [None, *FLOATS, np.longdouble])
 @pytest.mark.parametrize(
-    "optimizer", [SGD(), SGDM(), Adagrad(), RMSProp(), Adam()], ids=lambda o: type(o).__name__
+    "optimizer",
+    [SGD(), SGDM(), Nesterov(), Adagrad(), RMSProp(), Adam(), Nadam()],
+    ids=lambda o: type(o).__name__,
 )
 def test_the_first_state_has_empty_slots(optimizer, dtype):
     model = Model(NETWORK, MSE, optimizer)
@@ -299,7 +303,9 @@ def test_nothing_is_changed_in_place(case):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 24, 25])
 @pytest.mark.parametrize(
-    "optimizer", [SGD(), SGDM(), Adagrad(), RMSProp(), Adam()], ids=lambda o: type(o).__name__
+    "optimizer",
+    [SGD(), SGDM(), Nesterov(), Adagrad(), RMSProp(), Adam(), Nadam()],
+    ids=lambda o: type(o).__name__,
 )
 def test_an_update_in_blocks_has_the_same_bits(optimizer, size, dtype, monkeypatch):
     rng = np.random.default_rng(size)

@@ -110,7 +110,7 @@ def test_the_same_fields_defaults_and_methods(one, other):
         if name == "rule":  # takes the scalars that depend on t in the place of t
             mine = [p for p in mine if p[0] not in SCALARS_OF_T]
             assert its[: len(mine)] == mine
-            assert all(p[0].endswith("_correction") for p in its[len(mine) :])
+            assert all(p[0].endswith(("_correction", "_factor")) for p in its[len(mine) :])
         else:
             assert mine == its, name
 

@@ -15,6 +15,8 @@ from refnn import (
     LeakyRelu,
     MeanSquaredError,
     Model,
+    Nadam,
+    Nesterov,
     Relu,
     RMSProp,
     Sigmoid,
@@ -38,7 +40,15 @@ RNG = np.random.default_rng(3)
 X = RNG.standard_normal((24, 4)).astype(np.float32)
 Y = RNG.standard_normal((24, 3)).astype(np.float32)
 THETA = NETWORK.initial_theta(np.random.default_rng(1))
-OPTIMIZERS = [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.01), Adam(0.01)]
+OPTIMIZERS = [
+    SGD(0.1),
+    SGDM(0.1),
+    Nesterov(0.1),
+    Adagrad(0.1),
+    RMSProp(0.01),
+    Adam(0.01),
+    Nadam(0.01),
+]
 
 # No argument is written to -----------------------------------------------------------------------
 

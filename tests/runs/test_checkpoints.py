@@ -20,6 +20,8 @@ from refnn import (
     History,
     MeanSquaredError,
     Model,
+    Nadam,
+    Nesterov,
     PerEpoch,
     RMSProp,
     Softmax,
@@ -54,6 +56,8 @@ OPTIMIZERS = [
     Adagrad(0.1),
     RMSProp(0.01),
     Adam(0.03),
+    Nesterov(0.03),
+    Nadam(0.03),
 ]
 
 

@@ -35,6 +35,8 @@ from refnn import (
     MeanAbsoluteError,
     MeanSquaredError,
     Model,
+    Nadam,
+    Nesterov,
     Network,
     PerEpoch,
     Relu,
@@ -131,7 +133,8 @@ SCHEDULES = [
 ]  # fmt: skip
 OPTIMIZERS = [
     SGD(THIRD), SGDM(0.1, THIRD), Adagrad(0.1, 1e-9), RMSProp(0.1, THIRD, 0.0),
-    Adam(0.1, THIRD, 0.99, 1e-9), *map(SGD, SCHEDULES), *map(Adam, SCHEDULES),
+    Adam(0.1, THIRD, 0.99, 1e-9), Nesterov(0.1, THIRD), Nadam(0.1, THIRD, 0.99, 1e-9, THIRD),
+    *map(SGD, SCHEDULES), *map(Adam, SCHEDULES),
 ]  # fmt: skip
 NETWORKS = [
     Network([Dense(2, 3)]), Network([Activation(Relu()), Dense(2, 3, False), Dense(3, 3)]),

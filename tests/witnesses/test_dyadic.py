@@ -22,6 +22,7 @@ from refnn import (
     LeakyRelu,
     MeanSquaredError,
     Model,
+    Nesterov,
     Network,
     Relu,
     State,
@@ -123,7 +124,9 @@ def dyadic_runs(draw):
     )
     loss = draw(st.sampled_from([MeanSquaredError(), Asymmetric(1.0, 2.0), Asymmetric(3.0, 0.5)]))
     regularizer = draw(st.sampled_from([None, L2(0.25), L2(0.5)]))
-    optimizer = draw(st.sampled_from([SGD(0.25), SGDM(0.5, 0.5), SGDM(0.25, 0.75)]))
+    optimizer = draw(
+        st.sampled_from([SGD(0.25), SGDM(0.5, 0.5), SGDM(0.25, 0.75), Nesterov(0.5, 0.5)])
+    )
     dtype = draw(st.sampled_from([np.float32, np.float64]))
     rng = np.random.default_rng(draw(seeds))
     theta = rng.choice([-1, -0.5, 0, 0.5, 1], network.size).astype(dtype)
@@ -161,7 +164,7 @@ def test_three_witnesses_give_the_same_numbers(run):
     rate = Fraction(optimizer.learning_rate)
     w = [Fraction(float(v)) for v in state.theta]
     g = [Fraction(v) for v in gradient]
-    if isinstance(optimizer, SGDM):
+    if isinstance(optimizer, (SGDM, Nesterov)):
         beta = Fraction(optimizer.beta)
         m = [
             beta * Fraction(float(a)) + (1 - beta) * b
@@ -169,7 +172,8 @@ def test_three_witnesses_give_the_same_numbers(run):
         ]
         for step in (one, other):
             assert step.state.slots[0].tolist() == exactly(m)
-        g = m
+        ahead = [beta * a + (1 - beta) * b for a, b in zip(m, g, strict=True)]
+        g = ahead if isinstance(optimizer, Nesterov) else m
     for step in (one, other):
         assert step.state.theta.tolist() == exactly(a - rate * b for a, b in zip(w, g, strict=True))
 

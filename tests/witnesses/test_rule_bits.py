@@ -1,4 +1,4 @@
-"""The five rules have the same bits on both sides, for every length, and after 10 000 steps.
+"""The seven rules have the same bits on both sides, for every length, and after 10 000 steps.
 
 TensorFlow computes the elements of an array in packets of 4 to 16 and the rest one by one, and the
 two ways may round differently: hence every length from 1 to 1031.
@@ -7,7 +7,7 @@ two ways may round differently: hence every length from 1 to 1031.
 import numpy as np
 import pytest
 
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.schedules import ExponentialDecay
 from tests.helpers import assert_same_bits
 from tests.strategies import gradients
@@ -21,9 +21,11 @@ SOME_LENGTHS = [*range(1, 68), 127, 128, 129, *range(1000, 1032)]
 RULES = [
     SGD(0.1),
     SGDM(0.1, 0.9),
+    Nesterov(0.1, 0.9),
     Adagrad(0.1, 1e-7),
     RMSProp(0.01, 0.9, 1e-7),
     Adam(0.01, 0.9, 0.999, 1e-7),
+    Nadam(0.01, 0.9, 0.999, 1e-7),
 ]
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -86,7 +88,7 @@ class Graph:
         return [r.stack() for r in results]
 
 
-# The five rules ----------------------------------------------------------------------------------
+# The seven rules ---------------------------------------------------------------------------------
 
 
 @each_dtype

@@ -16,7 +16,7 @@ from refnn.losses import (
     MeanSquaredError,
     SoftmaxCrossentropy,
 )
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from tftwin.counterparts import twin
 from tftwin.lockstep.roundoff import exact
@@ -174,7 +174,7 @@ def test_l2(dtype):
 @pytest.mark.parametrize("size", [16, 1], ids=["vector", "scalar"])
 @pytest.mark.parametrize(
     "optimizer",
-    [SGD(0.1), SGDM(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1)],
+    [SGD(0.1), SGDM(0.1), Nesterov(0.1), Adagrad(0.1), RMSProp(0.1), Adam(0.1), Nadam(0.1)],
     ids=lambda o: type(o).__name__,
 )
 def test_rules_on_special_gradients(optimizer, size, dtype):

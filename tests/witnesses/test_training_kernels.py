@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refnn import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from tests.strategies import dtypes, gradients, seeds
 from tftwin.lockstep.roundoff import exact
 from tftwin.tensorflow import tf
@@ -72,6 +72,28 @@ def test_sgdm_against_the_momentum_kernel_fed_with_its_share_of_the_gradient(dty
     formula = beta * exact(m) + (1 - beta) * exact(g)
     agree(slots[0], bounded_slots[0], accumulator.numpy(), formula)
     agree(new, bounded, handle.numpy(), exact(w) - RATE * formula)
+
+
+@given(dtypes, seeds, st.sampled_from([0.5, 0.9, 0.99]))
+@settings(max_examples=20)
+def test_nesterov_against_the_same_kernel(dtype, seed, beta):
+    """The kernel moves by lr (g + β m); it is fed with (1 − β) g."""
+    w, g, m = drawn(seed, dtype, 1)
+    handle, accumulator = tf.Variable(w), tf.Variable(m)
+    tf.raw_ops.ResourceApplyMomentum(
+        var=handle.handle,
+        accum=accumulator.handle,
+        lr=dtype(RATE),
+        grad=(1 - beta) * g,
+        momentum=dtype(beta),
+        use_nesterov=True,
+    )
+    new, bounded, slots, bounded_slots = run(Nesterov(beta=beta), w, g, (m,), 1)
+    share = (1 - beta) * exact(g)
+    formula = beta * exact(m) + share
+    agree(slots[0], bounded_slots[0], accumulator.numpy(), formula)
+    step = share * RATE + formula * beta * RATE
+    agree(new, bounded, handle.numpy(), exact(w) - step)
 
 
 @given(dtypes, seeds, st.sampled_from([1e-7, 1e-3, 1.0]))
@@ -143,6 +165,41 @@ def test_adam_against_its_kernel_under_epsilon_hat(seed, t, epsilon):
     alpha = exact(np.asarray(RATE)) * np.sqrt(1 - exact(np.asarray(beta_2**t))) / (1 - beta_1**t)
     hat = exact(np.asarray(epsilon)) * np.sqrt(1 - exact(np.asarray(beta_2**t)))
     agree(new, bounded, variables[0].numpy(), exact(w) - m_new * alpha / (np.sqrt(v_new) + hat))
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(seeds, st.sampled_from([0.0, 0.5, 0.9, 0.99]))
+@settings(max_examples=10)
+def test_nadam_against_keras_where_the_exponent_is_t(seed, beta_1):
+    """Eight steps from the start in float32. Keras' constants are rounded; so are the formula's."""
+    from keras.optimizers import Nadam as KerasNadam
+
+    rng, dtype, one = np.random.default_rng(seed), np.float32, exact(np.ones((), np.float32))
+    rule = Nadam(RATE, beta_1, 0.99, 1e-3, momentum_decay=1)
+    start = rng.standard_normal(LENGTH).astype(dtype)
+    ours, carried, theirs = (
+        [start, (0 * start, 0 * start)],
+        [exact(start), (exact(0 * start), exact(0 * start))],
+        [exact(start), exact(0 * start), exact(0 * start)],
+    )
+    variable = tf.Variable(start)
+    other = KerasNadam(RATE, beta_1, 0.99, 1e-3)
+    decay, product, power = one, one, one
+    for t in range(1, 9):
+        g = gradients(rng, LENGTH).astype(dtype)
+        other.apply_gradients([(tf.constant(g), variable)])
+        ours[:] = rule.rule(ours[0], g, ours[1], t, RATE)
+        carried[:] = rule.rule(carried[0], exact(g), carried[1], t, RATE)
+        w, m, v = theirs
+        decay, power = decay * 0.96, power * 0.99  # pow errs by less than t products
+        u, ahead = one * beta_1 * (1.0 - decay * 0.5), one * beta_1 * (1.0 - decay * 0.96 * 0.5)
+        product = product * beta_1 * (1.0 - decay * 0.5)
+        m = m + (exact(g) - m) * (1.0 - one * beta_1)
+        v = v + (np.square(exact(g)) - v) * (1.0 - one * 0.99)
+        m_hat = ahead * m / (1.0 - product * ahead) + (1.0 - u) * exact(g) / (1.0 - product)
+        w = w - m_hat * RATE / (np.sqrt(v / (1.0 - power)) + 1e-3)
+        theirs = [w, m, v]
+        agree(ours[0], carried[0], variable.numpy(), w)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

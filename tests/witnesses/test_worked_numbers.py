@@ -15,7 +15,7 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import ExponentialDecay, PerEpoch
 from refnn.training import Model, train_step
@@ -168,7 +168,7 @@ def test_softmax_cross_entropy_by_hand(dtype):
     assert loss.gradient(np.array([[1, 0]], dtype), apart)[0, 1] == 1
 
 
-# The five rules, where every operation is exact --------------------------------------------------
+# The seven rules, where every operation is exact -------------------------------------------------
 
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 
@@ -183,6 +183,8 @@ HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
         (SGDM(0.25, 0.5), HALF, [QUARTER], 1, Fraction(29, 32), [Fraction(3, 8)]),
         # from the start: m = ½ · ½
         (SGDM(0.25, 0.5), HALF, [0], 1, Fraction(15, 16), [QUARTER]),
+        # m = 3/8 as above; ½ · 3/8 + ½ · ½ = 7/16; 1 − ¼ · 7/16
+        (Nesterov(0.25, 0.5), HALF, [QUARTER], 1, Fraction(57, 64), [Fraction(3, 8)]),
         # v = 1 + 9/16 = (5/4)²; 1 − ¼ · ¾ / (5/4 + ¼)
         (Adagrad(0.25, 0.25), Fraction(3, 4), [1], 1, Fraction(7, 8), [Fraction(25, 16)]),
         # the first step is the rate, whatever the gradient: ε = 0
@@ -198,6 +200,10 @@ HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
         (
             Adam(0.25, 0.5, 0.75, 0.5), Fraction(3, 4), [Fraction(3, 2), Fraction(9, 8)], 2,
             Fraction(13, 16), [Fraction(9, 8), Fraction(63, 64)],
+        ),
+        # μ = ¼; t = 1: m = 15, m̂ = (15/4) / (15/16) + (3/2) / (3/4) = 6; v = 4, v̂ = 4²
+        (
+            Nadam(0.25, 0.5, 0.75, 4, 0), 2, [28, 4], 1, Fraction(13, 16), [15, 4],
         ),
     ],
 )  # fmt: skip

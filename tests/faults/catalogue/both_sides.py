@@ -5,7 +5,7 @@ Two of them it sees after all: their rounding errors do not fit the definition's
 
 from tests.faults import checks
 from tests.faults.catalogue.losses import SQUARES
-from tests.faults.catalogue.optimizers import ADAM_ROOT, RMSPROP_V, ROOT
+from tests.faults.catalogue.optimizers import ADAM_ROOT, LOOK_AHEAD, RMSPROP_V, ROOT
 from tests.faults.planting import F64, NINE_DECIMALS, NO_DTYPE, Plant, both_sides
 
 # fmt: off
@@ -46,6 +46,26 @@ FAULTS = [
         Plant(R + "optimizers:SGDM.rule", "(1 - self.beta) * g", "g"),
         Plant(T + "optimizers:SGDM.rule", "(1 - self.beta) * g", "g"),
         part="SGDM", caught_by=(checks.kernels, "SGDM"), stage="slots",
+    ),
+    both_sides(
+        "both: nesterov looks back",
+        Plant(R + "optimizers:Nesterov.rule", LOOK_AHEAD,
+              "(self.beta * slots[0] + (1 - self.beta) * g)"),
+        Plant(T + "optimizers:Nesterov.rule", "(m,) = slots", "(m,) = slots; before = m + 0.0"),
+        Plant(T + "optimizers:Nesterov.rule", "lr * (self.beta * m", "lr * (self.beta * before"),
+        part="Nesterov", caught_by=(checks.kernels, "Nesterov"), stage="update",
+    ),
+    both_sides(
+        "both: nadam's exponent is t",
+        Plant(R + "optimizers:Nadam.momentum", "self.momentum_decay * t", "t"),
+        Plant(T + "optimizers:Nadam.momentum", "self.momentum_decay * t", "t"),
+        part="Nadam", caught_by=(checks.by_hand_rules, "Nadam"), stage="update",
+    ),
+    both_sides(
+        "both: nadam decays by 0.95",
+        Plant(R + "optimizers:Nadam.momentum", "0.96 **", "0.95 **"),
+        Plant(T + "optimizers:Nadam.momentum", "0.96 **", "0.95 **"),
+        part="Nadam", caught_by=(checks.by_hand_rules, "Nadam"), stage="momentum",
     ),
     both_sides(
         "both: adagrad's root missing",

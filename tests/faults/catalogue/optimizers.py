@@ -11,7 +11,11 @@ def rule(name: str, stage: str = "update") -> Any:
     return at(f"refnn.optimizers:{name}.rule", checks.lockstep, name, stage)
 
 
-sgd, sgdm, adagrad, rmsprop, adam = map(rule, ("SGD", "SGDM", "Adagrad", "RMSProp", "Adam"))
+sgd, sgdm, nesterov, adagrad, rmsprop, adam, nadam = map(
+    rule, ("SGD", "SGDM", "Nesterov", "Adagrad", "RMSProp", "Adam", "Nadam")
+)
+momentum = at("refnn.optimizers:Nadam.momentum", checks.lockstep, "Nadam", "update")
+products = at("refnn.optimizers:Nadam._products", checks.lockstep, "Nadam", "update")
 SLOTS = {"stage": "slots"}
 SGDM_M = "self.beta * m + (1 - self.beta) * g"
 RMSPROP_V = "self.beta * v + (1 - self.beta) * np.square(g)"
@@ -19,6 +23,7 @@ ADAM_M = "self.beta_1 * m + (1 - self.beta_1) * g"
 ADAM_V = "self.beta_2 * v + (1 - self.beta_2) * np.square(g)"
 ROOT = "(np.sqrt(v) + self.epsilon)"
 ADAM_ROOT = "(np.sqrt(v_hat) + self.epsilon)"
+LOOK_AHEAD = "(self.beta * m + (1 - self.beta) * g)"
 update = at("refnn.optimizers:update", checks.blocks, "", "update")
 APPLIED = "optimizer.rule(w, gradient, slots, t, learning_rate)"
 WHOLE = f"State(*{APPLIED}, t)"
@@ -52,6 +57,17 @@ FAULTS = [
          note="memory kept and not used"),
     sgdm("sgdm: memory not kept", "lr * m, (m,)", "lr * m, slots", **SLOTS,
          note="the old slots are returned"),
+    nesterov("nesterov: plain momentum", LOOK_AHEAD, "m", note="the look-ahead forgotten"),
+    nesterov("nesterov: (1 - beta) missing", "        m = self.beta * m + (1 - self.beta) * g",
+             "        m = self.beta * m + g", **SLOTS, note="card 9: Keras, PyTorch"),
+    nesterov("nesterov: the whole gradient ahead", LOOK_AHEAD, "(self.beta * m + g)",
+             note="PyTorch's g + beta m, in a moving average"),
+    nesterov("nesterov: looks back", LOOK_AHEAD, "(self.beta * slots[0] + (1 - self.beta) * g)",
+             note="the old m: that is plain momentum again"),
+    nesterov("nesterov: m not damped ahead", LOOK_AHEAD, "(m + (1 - self.beta) * g)",
+             note="beta forgotten once"),
+    nesterov("nesterov: remembers the look-ahead", ", (m,)",
+             ", (self.beta * m + (1 - self.beta) * g,)", **SLOTS, note="looked ahead again"),
     adagrad("adagrad: square missing", "np.square(g)", "np.abs(g)", **SLOTS, note="listed"),
     adagrad("adagrad: root missing", "np.sqrt(v)", "v", note="textbook slip"),
     adagrad("adagrad: average instead of sum", "v + np.square(g)", "0.9 * v + 0.1 * np.square(g)",
@@ -135,6 +151,35 @@ FAULTS = [
     adam("adam: writes into the slots", ADAM_M, "np.multiply(m, self.beta_1, out=m)", also=(
         ("m_hat = m /", "m += (1 - self.beta_1) * g\n        m_hat = m /"),),
         caught_by=(checks.purity, ""), stage="rule", note="in place"),
+    nadam("nadam: without look-ahead", "m_hat = ahead + (1 - self.momentum(t)) * g / (1 - "
+          "self.product(t))", "m_hat = m / (1 - self.beta_1**t)", note="that is Adam"),
+    nadam("nadam: the momentum of this step for both", "self.momentum(t + 1) * m",
+          "self.momentum(t) * m", note="off by one"),
+    nadam("nadam: t one ahead", "(1 - self.momentum(t)) * g", "(1 - self.momentum(t + 1)) * g",
+          note="off by one"),
+    nadam("nadam: one product for both", "(1 - self.product(t + 1))", "(1 - self.product(t))",
+          note="off by one"),
+    nadam("nadam: g not corrected", " * g / (1 - self.product(t))", " * g",
+          note="a gradient needs no correction?"),
+    nadam("nadam: m not corrected", "* m / (1 - self.product(t + 1))", "* m", note="listed"),
+    nadam("nadam: corrected by a power", "(1 - self.product(t + 1))",
+          "(1 - self.beta_1 ** (t + 1))", note="Adam's correction; optax has no warm-up"),
+    nadam("nadam: g weighed by 1 - beta_1", "(1 - self.momentum(t)) * g",
+          "(1 - self.beta_1) * g", note="optax has no warm-up"),
+    nadam("nadam: v not corrected", "v / (1 - self.beta_2**t)", "v", note="listed"),
+    nadam("nadam: epsilon inside the root", ADAM_ROOT, "np.sqrt(v_hat + self.epsilon)",
+          note="where RMSProp of Keras has it"),
+    nadam("nadam: epsilon of 1e-8", "self.epsilon", "1e-8", note="card 2, PyTorch"),
+    nadam("nadam: square missing", "np.square(g)", "g", **SLOTS, note="listed"),
+    nadam("nadam: look-ahead kept", "(m, v)", "(m_hat, v)", **SLOTS, note="looked ahead again"),
+    momentum("nadam: exponent t", "self.momentum_decay * t", "t", note="Keras 3"),
+    momentum("nadam: half forgotten", "0.5 * decay", "decay", note="starts at 0"),
+    momentum("nadam: no warm-up", "(1 - 0.5 * decay)", "1", note="optax"),
+    momentum("nadam: decays by 0.95", "0.96 **", "0.95 **", note="a constant from memory"),
+    products("nadam: product one behind", "products, t = [1.0], 1", "products, t = [1.0, 1.0], 1",
+             note="off by one"),
+    products("nadam: product given up early", "2**-60", "2**-6",
+             note="what is left seems to be nothing"),
     update("update: every block gets the first block's gradient", "gradient[block]",
            "gradient[: len(w[block])]", stage="slots", note="a slice without its start"),
     update("update: t grows from block to block", "before, t, learning_rate",

@@ -83,6 +83,13 @@ FAULTS = [
     in_twin("optimizers:SGDM.rule", "SGDM", "slots")(
         "twin: (1 - beta) missing", "(1 - self.beta) * g", "g", note="card 7, Keras' SGD",
     ),
+    in_twin("optimizers:Nesterov.rule", "Nesterov", "update")(
+        "twin: nesterov as plain momentum", "lr * (self.beta * m + (1 - self.beta) * g)", "lr * m",
+        note="nesterov=False",
+    ),
+    in_twin("optimizers:Nadam.momentum", "Nadam", "update")(
+        "twin: nadam's exponent is t", "self.momentum_decay * t", "t", note="Keras 3",
+    ),
     in_twin("optimizers:Adagrad.rule", "Adagrad", "update")(
         "twin: adagrad's epsilon inside the root", "(tf.sqrt(v) + self.epsilon)",
         "tf.sqrt(v + self.epsilon)", note="card 11, Keras",

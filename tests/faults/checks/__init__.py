@@ -51,7 +51,7 @@ SMOOTH = ("mean squared error", "categorical crossentropy", "softmax crossentrop
 PARTS: dict[Callable[[Any, str], None], tuple[str, ...]] = {
     lockstep: tuple(LOCKSTEP),
     dyadic: tuple(DYADIC),
-    kernels: tuple(RULES),
+    kernels: tuple(rule for rule in RULES if rule != "Nadam"),  # there is none
     keras: SMOOTH,
     gradient_bits: ("sigmoid", "tanh", "relu"),
     derivatives: ("",),

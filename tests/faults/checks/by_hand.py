@@ -14,12 +14,13 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import Constant, ExponentialDecay, PerEpoch
 from refnn.state import State
 from refnn.training import Model, train_step
 from tests.faults.checks.common import demand, demand_equal
+from tftwin.counterparts import twin
 
 
 class Rule(NamedTuple):
@@ -40,6 +41,10 @@ RULES: dict[str, list[Rule]] = {  # at the rate 0.5
         Rule(SGDM(0.5, 0.75), 1, 4, (8,), 1, -2.5, (7,)),
         Rule(SGDM(0.5, 0.75), 1, 4, (8,), 9, -2.5, (7,)),
     ],
+    "Nesterov": [  # m = 6 + 1, and once more 21/4 + 1
+        Rule(Nesterov(0.5, 0.75), 1, 4, (8,), 1, -2.125, (7,)),
+        Rule(Nesterov(0.5, 0.75), 1, 4, (8,), 9, -2.125, (7,)),
+    ],
     "Adagrad": [  # √v = √(7 + 9) = 4
         Rule(Adagrad(0.5, 2), 1, 3, (7,), 1, 0.75, (16,)),
         Rule(Adagrad(0.5, 0), 1, 3, (7,), 1, 0.625, (16,)),
@@ -55,6 +60,14 @@ RULES: dict[str, list[Rule]] = {  # at the rate 0.5
         # m̂ = (15/16) / (15/64) = 4, √v̂ = √(7 / (7/16)) = 4
         Rule(Adam(0.5, 0.875, 0.75, 4), 1, 0.5, (1, 9.25), 2, 0.75, (0.9375, 7)),
     ],
+    "Nadam": [
+        # μ = 1/4 for ever: m̂ = (15/4) / (15/16) + (3/2) / (3/4) = 6, √v̂ = √(4 / (1/4)) = 4
+        Rule(Nadam(0.5, 0.5, 0.75, 4, 0), 1, 2, (28, 4), 1, 0.625, (15, 4)),
+        # m̂ = (63/4) / (63/64) + (15/4) / (15/16) = 20, √v̂ = √(7 / (7/16)) = 4
+        Rule(Nadam(0.5, 0.5, 0.75, 4, 0), 1, 5, (121, 1), 2, -0.25, (63, 7)),
+        # μ = 1/2 for ever: m̂ = (3/2) / (3/4) + 1 / (1/2) = 4
+        Rule(Nadam(0.5, 0.5, 0.75, 4, 1e300), 1, 2, (4, 4), 1, 0.75, (3, 4)),
+    ],
 }
 
 
@@ -66,6 +79,9 @@ def by_hand_rules(dtype: Any, part: str) -> None:
         for slot, expected in zip(kept, new_slots, strict=True):
             demand_equal("slots", slot, np.array([expected], dtype))
         demand_equal("update", one, np.array([new_w], dtype))
+    if part == "Nadam":  # 0.96^(250 / 250)
+        for one in (Nadam(), twin(Nadam())):
+            demand(one.momentum(250) == 0.9 * 0.52, "momentum", one.momentum(250))
 
 
 def by_hand(dtype: Any, part: str) -> None:

@@ -28,7 +28,7 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import Network, multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.schedules import ExponentialDecay, PerEpoch
 from refnn.state import State
@@ -213,9 +213,11 @@ LOCKSTEP: dict[str, Callable[[Any], list[Run]]] = {
     ],
     "SGD": lambda d: optimizer_runs(d, SGD(0.1)),
     "SGDM": lambda d: optimizer_runs(d, SGDM(0.1)),
+    "Nesterov": lambda d: optimizer_runs(d, Nesterov(0.1)),
     "Adagrad": lambda d: optimizer_runs(d, Adagrad(0.1)),
     "RMSProp": lambda d: optimizer_runs(d, RMSProp(0.1)),
     "Adam": lambda d: optimizer_runs(d, Adam(0.1)),
+    "Nadam": lambda d: optimizer_runs(d, Nadam(0.1)),
 }
 
 DYADIC: dict[str, Callable[[Any], list[Run]]] = {

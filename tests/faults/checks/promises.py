@@ -20,7 +20,7 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import Network, multilayer
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.record import STAGES, record
 from refnn.regularizers import L2
 from refnn.schedules import ExponentialDecay
@@ -34,7 +34,7 @@ FUNCTIONS = (Identity(), Sigmoid(), Tanh(), Relu(), LeakyRelu(), Softmax())
 LOSSES = (
     MeanSquaredError(), Asymmetric(1, 9), CategoricalCrossentropy(), SoftmaxCrossentropy(),
 )  # fmt: skip
-OPTIMIZERS = (SGD(), SGDM(), Adagrad(), RMSProp(), Adam())
+OPTIMIZERS = (SGD(), SGDM(), Nesterov(), Adagrad(), RMSProp(), Adam(), Nadam())
 
 
 def purity(dtype: Any, part: str) -> None:
@@ -88,8 +88,10 @@ def dtypes(dtype: Any, part: str) -> None:
     wide = np.float64
     rate = ExponentialDecay(wide(0.1), wide(0.5))
     optimizers = (
-        SGD(wide(0.1)), SGDM(rate, wide(0.9)), Adagrad(wide(0.1), wide(1e-7)),
+        SGD(wide(0.1)), SGDM(rate, wide(0.9)), Nesterov(rate, wide(0.9)),
+        Adagrad(wide(0.1), wide(1e-7)),
         RMSProp(rate, wide(0.9), wide(1e-7)), Adam(wide(0.1), wide(0.9), wide(0.99), wide(1e-7)),
+        Nadam(wide(0.1), wide(0.9), wide(0.99), wide(1e-7), wide(0.01)),
     )  # fmt: skip
     runs = [run(dtype, dense([3, 3], Tanh()), optimizer=o, steps=1) for o in optimizers]
     runs += [

@@ -16,7 +16,7 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import Network
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nesterov, RMSProp
 from refnn.record import record
 from refnn.training import train_step
 from tests.faults.checks.by_hand import RULES
@@ -97,12 +97,12 @@ def kernels(dtype: Any, part: str) -> None:
         match optimizer:
             case SGD():
                 raw.ResourceApplyGradientDescent(var=var.handle, alpha=lr, delta=grad)
-            case SGDM(beta=beta):
+            case SGDM(beta=beta) | Nesterov(beta=beta):
                 scales = [1 - beta]
                 memory[0].assign(memory[0] / (1 - beta))
                 raw.ResourceApplyMomentum(
                     var=var.handle, accum=handles[0], lr=number(0.5 * (1 - beta)), grad=grad,
-                    momentum=number(beta),
+                    momentum=number(beta), use_nesterov=isinstance(optimizer, Nesterov),
                 )  # fmt: skip
             case Adagrad(epsilon=epsilon):
                 raw.ResourceApplyAdagradV2(
