@@ -144,6 +144,8 @@ def archive(
             raise zipfile.BadZipFile("File names too many members")
         members = zipfile.ZipFile(path)
     try:
+        if int.from_bytes(end[10:12], "little") != len(members.infolist()):
+            raise ValueError("its table of contents names another number of members than it has")
         _check_table(members, size, stored)
     except ValueError as error:
         members.close()
@@ -217,9 +219,11 @@ def member(
     if axes is None:
         axes, least = ("…",) * len(shape), 0
     if len(shape) != len(axes) or min(shape, default=least) < least:
-        raise ValueError(f"{where} has shape {shape}; expected ({', '.join(axes)})")
+        raise ValueError(f"{where} has shape {checks.short(shape)}; expected ({', '.join(axes)})")
     if math.prod(shape) * stored.itemsize != held:
-        raise ValueError(f"{where} claims shape {shape} of {stored}, but holds {held} bytes")
+        raise ValueError(
+            f"{where} claims shape {checks.short(shape)} of {stored}, but holds {held} bytes"
+        )
     kept = stored if dtype is None else dtype
     if (size := math.prod(shape) * kept.itemsize) > LIMIT:
         raise ValueError(f"{where} has {size} bytes as {kept}; expected at most {LIMIT}")

@@ -216,7 +216,9 @@ def load_run(path: str | PathLike[str]) -> Run:
         generator = described["generator"]
         description = {str(name): str(part) for name, part in described["description"].items()}
         run = Run(state, history, epochs, generator, description)
-        run.rng()
+        rng = run.rng()
+        if rng is not None and rng.bit_generator.state != generator:  # 1.5 becomes 1
+            raise ValueError("the generator has no such state")
     return run
 
 

@@ -2,6 +2,7 @@
 
 import resource
 import struct
+import tracemalloc
 import warnings
 import zipfile
 
@@ -77,6 +78,7 @@ HOSTILE = {
     "deflated bomb beside": lambda p: bomb(p, zipfile.ZIP_DEFLATED, 2**28, "z.npy"),
     "two members x": lambda p: twice(p, [("x.npy", npy(X)), ("x.npy", npy(X)), ("y.npy", npy(Y))]),
     "one stream for two members": one_stream_for_both,
+    "a comment that hides a member": lambda p: patched(good(p), (32, b"\x2e\0")),
     "unknown method": lambda p: patched(good(p), (10, b"\x63\0")),
     "encrypted": lambda p: patched(good(p), (8, b"\1\0")),
     "patch data": lambda p: patched(good(p), (8, b"\x20\0")),
@@ -161,3 +163,29 @@ def test_objects_are_not_pickled(tmp_path):
     with pytest.raises(TypeError, match=r"^a has dtype object; expected numbers$"):
         npz.write(tmp_path / "a.npz", {"a": np.array([None])})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["NaN at the end", "a wrong checksum"])
+def test_what_a_refused_content_may_cost(tmp_path, what):
+    """The limit of the promise: a compressed file of a MB may cost more than 64 MB.
+
+    It is read before its content is known. It may hold 50 times its own size, and takes at most
+    twice that while it is read, as good data do.
+    """
+    rng = np.random.default_rng(0)
+    x = np.zeros((2**16, 256), np.float32)
+    x[:, :5] = rng.random((2**16, 5))
+    if what == "NaN at the end":
+        x[-1, -1] = np.nan
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, x=x, y=np.ones((2**16, 1), np.float32))
+    if what == "a wrong checksum":
+        patched(path, (16, b"\1\2\3\4"))
+    size, held = path.stat().st_size, x.nbytes
+    assert 2**26 <= held < npz.RATIO * size
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="holds nan|cannot be read"):
+        load_npz(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * npz.RATIO * size

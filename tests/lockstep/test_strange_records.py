@@ -162,6 +162,8 @@ LEDGERS = {
     "a list": b"[]",
     "a number": b"3",
     "entries that are none": b'{"entries": 3}',
+    "entries in a text": b'{"entries": ""}',
+    "entries by name": b'{"entries": {}}',
     "an entry that is none": b'{"entries": [3]}',
     "an empty entry": b'{"entries": [{}]}',
     "100,000 brackets": b"[" * 100_000,

@@ -310,6 +310,10 @@ BAD_RUN = {
     "long": (RUN | {"run": described(space=2**21)}, "run cannot be read"),
     "a list": (RUN | {"run": text("[1, 2]")}, "run cannot be read"),
     "a number": (RUN | {"run": described(generator=3)}, "run cannot be read"),
+    "a generator with half a number": (
+        RUN | {"run": described(generator=np.random.default_rng(3).bit_generator.state
+                                | {"has_uint32": 1, "uinteger": 1.5})}, "no such state",
+    ),
     "another generator": (
         RUN | {"run": described(generator={"bit_generator": "seed", "state": {}})},
         "run cannot be read",

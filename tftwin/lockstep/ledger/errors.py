@@ -53,6 +53,8 @@ def load(path: Path) -> list[dict[str, Any]]:
     regular_file(path, SIZE)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["entries"]
+        if not isinstance(found, list):
+            raise TypeError(f"entries: {short(found)}")
         known = {_checked(entry) for entry in found}
         if len(known) != len(found):
             raise ValueError("two entries on one kernel")
