@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
-from refnn.layers import Activation, Dense
+from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
     BinaryCrossentropy,
@@ -63,19 +63,20 @@ def sizes(most):
 
 
 def step_of(seed, dtype, function, loss, widths, rows, scale, regularizer):
-    """A step of a network with this activation, between two Dense layers, and this loss."""
+    """A step with this activation and a dropout between two Dense layers, and this loss."""
     rng = np.random.default_rng(seed)
     inputs, hidden, outputs = widths
-    layers = [Dense(inputs, hidden), Activation(function), Dense(hidden, outputs)]
+    layers = [Dense(inputs, hidden), Activation(function), Dropout(0.3), Dense(hidden, outputs)]
     if (last := last_of(loss)) is not None:
         layers.append(Activation(last))
     model = Model(Network(layers), loss, SGD(0.1), regularizer)
     theta = numbers(rng, model.network.size).astype(dtype)
     x = numbers(rng, (rows, inputs), scale).astype(dtype)
     y = targets(rng, loss, rows, outputs, scale, False).astype(dtype)
+    masks = model.network.draw_masks(rng, rows, dtype)
     with np.errstate(all="ignore"):
-        found = backpropagate(model, theta, x, y)
-    return model, alone.given_by(found, theta, y)
+        found = backpropagate(model, theta, x, y, masks)
+    return model, alone.given_by(found, theta, y, masks)
 
 
 steps = st.builds(
@@ -117,6 +118,8 @@ def kind(model, entry, rows=1):
     layer = layers[number - 1]
     if isinstance(layer, Activation):
         return f"{type(layer.function).__name__} {stage}"
+    if isinstance(layer, Dropout):
+        return f"Dropout {stage}"
     terms = {"forward": layer.inputs, "backward": layer.outputs, "gradient": rows}[stage]
     long = " of a long sum" if terms >= LONG else ""
     return f"Dense {entry.name[:2] if stage == 'gradient' else stage}{long}"
@@ -176,7 +179,7 @@ def hold(count=150):
 
 def test_each_bound_is_near_that_of_the_definition():
     largest = hold()
-    names = {type(f).__name__ for f in FUNCTIONS}
+    names = {type(f).__name__ for f in FUNCTIONS} | {"Dropout"}
     wanted = {f"{name} {way}" for name in names for way in ("forward", "backward")}
     wanted |= {f"{type(loss).__name__} {part}" for loss in LOSSES for part in ("value", "gradient")}
     sums = [f"Dense {part}" for part in ("forward", "backward", "dW", "db")]

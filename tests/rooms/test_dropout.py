@@ -299,6 +299,30 @@ def test_both_sides_agree(mode, dtype):
             assert row.bit_equal == row.elements > 0
 
 
+@pytest.mark.parametrize("method", ["forward", "input_gradient"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_wrong_dropout_is_seen_and_blamed(monkeypatch, method, dtype):
+    """An error of 1e-6 in float32, of 1e-14 in float64: the walk, TensorFlow, the definition."""
+    (state, x, y), rng = data(dtype), np.random.default_rng(2)
+    batch = (x, y, NETWORK.draw_masks(rng, len(x), dtype))
+    right = getattr(Dropout, method)
+    error = 1e-6 if dtype == np.float32 else 1e-14
+    monkeypatch.setattr(Dropout, method, lambda *a: right(*a) * (1 + error))
+    report = resynchronised(MODEL, state, [batch])
+    stage = "forward" if method == "forward" else "backward"
+    assert any(d.stage == f"layer {stage}" for d in report.divergences)
+    assert {d.wrong for d in report.divergences} == {"refnn"}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_wrong_dropout_of_tensorflow_is_blamed(monkeypatch, dtype):
+    (state, x, y), rng = data(dtype), np.random.default_rng(2)
+    batch = (x, y, NETWORK.draw_masks(rng, len(x), dtype))
+    monkeypatch.setattr(tf_layers.Dropout, "forward", lambda self, part, x: x * part * part)
+    report = resynchronised(MODEL, state, [batch])
+    assert {d.wrong for d in report.divergences} == {"tftwin"}
+
+
 def test_a_step_is_compiled_once_for_all_masks():
     (state, x, y), rng = data(), np.random.default_rng(2)
     trainer = Trainer(twin(MODEL), state)
