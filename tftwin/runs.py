@@ -16,11 +16,15 @@ from refnn.runs.loop import Callback, Epoch, check_plan, draw_masks, repeat
 from refnn.state import Gradients, State
 from refnn.typing import Array, Masks
 from tftwin.counterparts import original
+from tftwin.network import Network
 from tftwin.schedules import rate_at
 from tftwin.tensorflow import tf
 from tftwin.trainer import Trainer
 from tftwin.training import Model, evaluate
 from tftwin.typing import Tensor
+
+MASKS = 2**24
+"""Numbers of masks that are drawn before their steps are made: 64 MiB of float32."""
 
 
 def fit(
@@ -68,16 +72,18 @@ def fit(
     start, trainer = state, Watched(model, state)
 
     def one_epoch(state: State, history: History, pause: Pause) -> Epoch:
-        rows = list(batches(len(x), plan.batch_size, rng))
-        masks = [draw_masks(model.network, rng, len(batch), x.dtype) for batch in rows]
-        losses, finite = trainer.run(x, y, rows, masks).T
-        after = trainer.state()
-        with np.errstate(all="ignore"):
-            if not all(map(all_finite, (losses, finite, *after.slots, after.theta))):
-                raise _first(trainer, start, state, x, y, rows, masks, history)
-        pause(after, history)
-        rate = rate_at(model.optimizer.learning_rate, after.step - 1)
-        return Epoch(after, losses.astype(np.float64).tolist(), rate)
+        losses: list[float] = []
+        for rows in together(model.network, list(batches(len(x), plan.batch_size, rng))):
+            masks = [draw_masks(model.network, rng, len(batch), x.dtype) for batch in rows]
+            values, finite = trainer.run(x, y, rows, masks).T
+            after = trainer.state()
+            with np.errstate(all="ignore"):
+                if not all(map(all_finite, (values, finite, *after.slots, after.theta))):
+                    raise _first(trainer, start, state, x, y, rows, masks, history)
+            state = after
+            losses += values.astype(np.float64).tolist()
+            pause(state, history)
+        return Epoch(state, losses, rate_at(model.optimizer.learning_rate, state.step - 1))
 
     return repeat(
         one_epoch,
@@ -91,6 +97,13 @@ def fit(
         description=describe_model(model, plan.batch_size) | describe_data(x, y, validation),
         progress=progress,
     )
+
+
+def together(network: Network, rows: list[Array]) -> list[list[Array]]:
+    """Return an epoch's batches in groups of at most ``MASKS`` numbers of masks; else in one."""
+    width = sum(width for _, width, _ in network.dropouts)
+    count = max(MASKS // (len(rows[0]) * width), 1) if width else len(rows)
+    return [rows[first : first + count] for first in range(0, len(rows), count)]
 
 
 class Watched(Trainer):

@@ -35,6 +35,7 @@ from tests.helpers import refused, run_bits, same_bits
 from tests.lockstep.compare import agrees
 from tests.strategies import FLOATS, dropout_rates, dtypes, seeds
 from tftwin import layers as tf_layers
+from tftwin import runs as tf_runs
 from tftwin.counterparts import twin
 from tftwin.lockstep import resynchronised, run_free
 from tftwin.trainer import Trainer
@@ -238,6 +239,20 @@ def test_both_fits_draw_the_same_masks(monkeypatch):
         assert len(masks) == 3 * 3 * 3
         assert end.step == 9
     assert same_bits(list(drawn["refnn"]), list(drawn["tftwin"]))
+
+
+@pytest.mark.parametrize("numbers", [1, 6 * 15, 6 * 15 * 2])
+def test_the_masks_of_an_epoch_need_not_be_there_at_once(monkeypatch, numbers):
+    """A group of steps has the bits that it has among the others."""
+    (state, x, y), options = data(), {"epochs": 2, "batch_size": 6, "progress": False}
+    whole = tftwin.fit(twin(MODEL), state, x, y, rng=np.random.default_rng(8), **options)
+    monkeypatch.setattr(tf_runs, "MASKS", numbers)
+    parts = tftwin.fit(twin(MODEL), state, x, y, rng=np.random.default_rng(8), **options)
+    assert run_bits(*parts) == run_bits(*whole)
+    rows = [np.arange(6), np.arange(6), np.arange(2)]
+    groups = [len(group) for group in tf_runs.together(twin(NETWORK), rows)]
+    assert groups == {1: [1, 1, 1], 90: [1, 1, 1], 180: [2, 1]}[numbers]
+    assert len(tf_runs.together(twin(PLAIN), rows)) == 1
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])
