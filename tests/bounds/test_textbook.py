@@ -24,8 +24,9 @@ from refnn.state import State
 from refnn.training import Model, backpropagate
 from tests.bounds.operands import each_dtype, unit_of
 from tests.strategies import last_of, middle_of_a_run, targets
-from tftwin.lockstep import alone, ledger
+from tftwin.lockstep import alone, definitions, ledger
 from tftwin.lockstep.bounds import KERNELS, bound_of, bounds_of_rule, bounds_of_step, with_kernel
+from tftwin.lockstep.definitions import Arithmetic
 from tftwin.lockstep.ledger import CAPS
 from tftwin.lockstep.roundoff import FUNCTIONS, UFUNCS, Mask, Rounded, exact, gamma
 
@@ -377,7 +378,11 @@ def test_kernels_widen_by_their_own_error_and_no_more(dtype):
         added = widened.bound - plain.bound
         textbook = worst * np.spacing(plain.value).astype(np.float64)
         assert_near(added[away], textbook[away], dtype, 1 + 2.0**-20)
-        assert isinstance(function, Softplus) or (widened.bound <= 1 + 8 * unit_of(dtype)).all()
+        hopeless = Rounded(x.value, np.full(x.shape, 1e3), x.unit)
+        nothing_known = with_kernel(function, name).forward(hopeless).bound
+        if not isinstance(function, Softplus):  # the others lie in [0, 1]
+            assert (widened.bound <= 1 + 8 * unit_of(dtype)).all()
+            assert (nothing_known == 1 + 8 * unit_of(dtype)).all()
     assert set(KERNELS) == {Sigmoid, Softmax, Softplus}
     for function in (Tanh(), Relu(), LeakyRelu(), Identity()):
         assert with_kernel(function, name) is function
@@ -426,6 +431,10 @@ def test_the_derived_bound_and_the_definitions_are_one_another_within_a_factor(
         limit = np.asarray(other.array.bound, np.float64)
         assert np.isfinite(bound).all(), one[:2]
         assert np.isfinite(limit).all(), one[:2]
+        value = other.array.value
+        wide = np.asarray(value() if callable(value) else value, np.float64)
+        apart = abs(np.asarray(one.array.value, np.float64) - wide)
+        assert (apart <= bound + 2.0**-20 * limit).all(), one[:2]  # float64 errs too, and less
         size = float(np.sum(abs(np.asarray(one.array.value, np.float64))))
         exactly = 2 * unit_of(dtype) * size  # what is rounded nowhere may be allowed a rounding
         assert bound.sum() <= 1.01 * limit.sum(), one[:2]
@@ -455,6 +464,26 @@ def test_no_bound_of_an_ordinary_step_is_infinite_or_says_nothing(function, loss
                 assert np.isfinite(array.bound).all()
                 assert array.bound.sum() <= 2.0**-8 * np.sum(abs(array.value))
                 assert unit is None or array.bound.max() < 2 * np.finfo(dtype).tiny
+
+
+@each_dtype
+@pytest.mark.parametrize("edge", [losses.CLIP, 1 - losses.CLIP])
+def test_the_definition_holds_at_the_edges_of_the_clip(edge, dtype):
+    """Where a probability is at an edge, or a few ulps to either side of it."""
+    a, loss = Arithmetic(np.dtype(dtype).name), losses.CategoricalCrossentropy()
+    for ulps in range(-6, 7):
+        p = dtype(edge)
+        for _ in range(abs(ulps)):
+            p = np.nextafter(p, dtype(np.sign(ulps)))
+        y_pred = np.array([[p, 1 - p]], dtype)
+        y_true = np.array([[1, 0]], dtype)
+        derived = loss.value(y_true, exact(y_pred)), loss.gradient(y_true, exact(y_pred))
+        wide = y_true.astype(np.longdouble), y_pred.astype(np.longdouble)
+        for one, other in zip(derived, definitions.loss(loss, a, *wide), strict=True):
+            limit = np.asarray(other.bound, np.float64)
+            assert (one.bound <= definitions.MULTIPLE * limit).all(), ulps
+            apart = abs(one.value.astype(np.longdouble) - other.value)
+            assert (apart <= one.bound * (1 + 2.0**-9)).all(), ulps
 
 
 @each_dtype

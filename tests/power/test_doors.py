@@ -24,9 +24,11 @@ from refnn import (
     resume,
 )
 from refnn.runs.checkpoints import load_run
-from tests.helpers import refused, run_bits, same_bits
+from refnn.runs.progress import track
+from tests.helpers import members_of, npy, packed, refused, run_bits, same_bits
 from tftwin import __main__ as command_line
 from tftwin import runs as tf_runs
+from tftwin import trainer
 from tftwin.counterparts import twin
 from tftwin.lockstep import resynchronised, run_free
 
@@ -269,6 +271,14 @@ def test_a_saved_state_that_is_not_finite_is_refused_at_resume(saved):
             resume(MODEL, saved, X, Y, epochs=3, **QUIET)
 
 
+def test_a_history_comes_back_as_floats(saved):
+    """Also where a stranger's file holds whole numbers."""
+    members = members_of(saved.path)
+    members["history_loss"] = npy(np.array([3, 2]))
+    loss = load_run(packed(saved.path, members)).history.loss
+    assert (loss, [type(v) for v in loss]) == ([3.0, 2.0], [float, float])
+
+
 # What tftwin.fit does ----------------------------------------------------------------------------
 
 
@@ -283,6 +293,14 @@ def test_tftwin_saves_too_and_goes_on_from_a_history(tmp_path):
     assert load_run(checkpoint.path).epochs == 3
     assert same_bits(load_run(checkpoint.path).state, state)
     assert state.step == 9
+    described = load_run(checkpoint.path).description
+    rates = replace(MODEL, optimizer=Adam(refnn.ExponentialDecay(0.1, 0.5)))
+    ours, theirs = Checkpoint(tmp_path / "ours.npz"), tmp_path / "theirs.npz"
+    mine = fit(rates, START, X, Y, epochs=3, checkpoint=ours, **options)
+    its = tf_runs.fit(twin(rates), START, X, Y, epochs=3, checkpoint=Checkpoint(theirs), **options)
+    assert mine[1].learning_rate == its[1].learning_rate == [0.1 * 0.5**n for n in (2, 5, 8)]
+    assert set(load_run(ours.path).description) == set(described)
+    assert load_run(theirs).description["optimizer"] != described["optimizer"]
     again, longer = tf_runs.fit(twin(MODEL), state, X, Y, epochs=5, history=history, **options)
     assert (again.step, len(longer.loss), len(history.loss)) == (15, 5, 3)
     assert longer.loss[:3] == history.loss
@@ -328,6 +346,41 @@ def test_the_doors_of_a_saved_model(tmp_path):
             assert name
     with refused("model is a str", error=TypeError):
         refnn.load_model(path, expected="adam")
+
+
+@pytest.mark.parametrize("mode", ["eager", "function", "xla"])
+def test_each_mode_is_what_it_is_called(mode, monkeypatch):
+    """Only "xla" is compiled by XLA, and "eager" by nobody."""
+    made = []
+    monkeypatch.setattr(trainer.tf, "function", lambda f, **options: made.append(options) or f)
+    assert trainer.compiled(len, mode) is len
+    assert made == ([] if mode == "eager" else [{"jit_compile": mode == "xla"}])
+    with refused("mode = 'fast'; expected 'eager', 'function' or 'xla'"):
+        trainer.compiled(len, "fast")
+
+
+def test_a_bar_is_drawn_where_it_is_asked_for_and_a_terminal_is_there(monkeypatch):
+    import rich.console
+    import rich.progress
+
+    drawn = []
+    monkeypatch.setattr(rich.progress, "track", lambda epochs, *a, **o: drawn.append(1) or epochs)
+    for terminal, asked, bars in ((True, True, 1), (True, False, 0), (False, True, 0)):
+        drawn.clear()
+        monkeypatch.setattr(rich.console.Console, "is_terminal", terminal)
+        assert list(track(range(1, 4), asked)) == [1, 2, 3]
+        assert len(drawn) == bars
+
+
+def test_the_first_number_that_is_not_finite_is_named(tmp_path):
+    wild = Model(multilayer([4, 5, 3], Tanh()), MeanSquaredError(), refnn.SGD(0.1))
+    theta = np.zeros(wild.network.size, np.float32)
+    (W,) = (p for p in wild.network.parameters if p.name == "W4" or p.name == "W3")
+    W.of(theta)[1:, 1:] = 3e38
+    wild.network.parameters[1].of(theta)[...] = 1e3  # tanh = 1
+    with pytest.raises(NonFiniteError, match=r"y3\[0, 1\] is inf") as caught:
+        fit(wild, wild.state_at(theta), X, Y, epochs=1, **QUIET)
+    assert caught.value.tensor == "y3"
 
 
 # The command line, and functions of one's own ----------------------------------------------------

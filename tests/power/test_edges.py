@@ -263,6 +263,10 @@ def test_one_hot_at_its_edges(monkeypatch):
 
 def test_standardize_at_its_edges():
     x, mean = np.array([[1.0], [2.0]]), np.zeros(1)
+    for bad in ([0], [1]):
+        for statistics in ((np.array(bad), np.ones(1)), (mean, np.array(bad))):
+            with refused("has dtype int64; expected", error=TypeError):
+                data.standardize(x, *statistics)
     assert data.standardize(LEAST * x, mean, np.array([LEAST])).x.tolist() == [[1], [2]]
     for width in (0.0, -LEAST, math.inf, math.nan):
         with refused("x: column 0 has deviation"):
@@ -417,6 +421,23 @@ def test_twice_the_bound_is_within_it_and_the_next_number_is_not(dtype, exponent
         row = Row("layer forward", "y1")
         assert not judge(row, 1, np.array([a], dtype), np.array([b], dtype), np.inf)
         assert (row.unbounded, row.within) == (1, 1)
+
+
+@each_dtype
+def test_what_says_little_is_counted(dtype):
+    """Vacuous: more is allowed than a number's own size; of whatever sign, on whichever side."""
+    tiny = np.finfo(dtype).tiny
+    a = np.array([-4, 4, -4, 0, 0, tiny / 2, -tiny / 2, -np.inf, np.nan, tiny], dtype)
+    b = np.array([-4, -4, 4, 0, -8, 0, 0, -np.inf, np.nan, tiny], dtype)
+    for one, other in ((a, b), (b, a)):
+        for bound, vacuous in ((0.0, 0), (1.9, 4), (2.0, 7), (3.9, 7), (4.0, 8)):
+            row = Row("forward", "y1")
+            judge(row, 1, one, other, bound)
+            # ±4 allow 4 and more: those three, and -8 from 8 on; 0 and what is tiny at once
+            assert (row.vacuous, row.non_finite, row.subnormal) == (vacuous, 2, 2), bound
+            row = Row("layer forward", "y1")
+            judge(row, 1, one, other, bound)
+            assert (row.vacuous, row.non_finite, row.subnormal) == (0, 0, 0)
 
 
 def test_digits_are_lost_above_the_multiple_and_not_at_it():
