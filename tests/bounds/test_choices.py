@@ -18,6 +18,7 @@ from tests.helpers import same_bits
 from tftwin.lockstep.roundoff import (
     Mask,
     Rounded,
+    exact,
 )
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -93,6 +94,20 @@ def test_a_comparison_selects_or_makes_zero(dtype):
         truth = compute(x.truth, dy.truth)
         errors = (np.abs(compute(*i) - truth) for i in product(x.others, dy.others))
         assert 0.1 < largest_share(result.bound, errors, TRUTH * np.abs(truth)) <= 1
+
+
+@each_dtype
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_choice_of_what_is_not_finite_is_bounded_by_nothing(value, dtype):
+    """0 · NaN is NaN, and the choice made of it is 0; what is chosen is the same in both."""
+    x, dy = np.array([1.0, -1.0, -1.0, 1.0], dtype), np.array([value, value, 3.0, 3.0], dtype)
+    multiplied, choice = exact(dy) * (exact(x) > 0), np.where(x > 0, dy, 0)
+    assert multiplied.bound.tolist() == [0, np.inf, 0, 0]
+    with np.errstate(all="ignore"):
+        assert np.isnan(dy * (x > 0)).tolist() == [bool(np.isnan(value)), True, False, False]
+    assert not np.isnan(choice[1:]).any()
+    unsure = Rounded(np.ones(2, dtype), np.array([np.inf, 1.0]), np.finfo(dtype).eps / 2)
+    assert (unsure * (exact(x[1:3]) > 0)).bound.tolist() == [np.inf, 0]
 
 
 @each_dtype

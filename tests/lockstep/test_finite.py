@@ -1,5 +1,7 @@
 """Numbers that are not finite: refused at the start, and where a step makes them the run stops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,6 +95,26 @@ def test_a_run_that_overflows_stops_there_and_says_so(function, mode, dtype):
     assert sum(row.non_finite for row in report.rows) > 0
     earlier = resynchronised(case.model, case.state, case.batches[: report.steps - 1], mode=mode)
     assert earlier.agreed  # before it left the finite numbers both sides agreed
+
+
+@each_dtype
+@pytest.mark.parametrize("mode", ["eager", "function", "xla"])
+def test_a_derivative_that_overflows_behind_dead_units_stops_and_raises_no_alarm(mode, dtype):
+    """Refnn and TensorFlow's kernel give 0 · NaN = NaN there, XLA a choice, 0: nobody is wrong."""
+    most = np.finfo(dtype).max
+    model = Model(multilayer([2, 6, 3], Relu()), MeanSquaredError(), SGD(0.1))
+    theta = np.random.default_rng(0).standard_normal(model.network.size).astype(dtype)
+    x = np.array([[1, 2], [-1, 0.5]], dtype)
+    y = np.full((2, 3), most / 4, dtype)
+    case = Case(model, State(theta), [(x, y)])
+    assert compare(replace(case, batches=[(x, y / most)]), mode=mode).agreed
+    W = model.network.parameters[2]
+    W.of(theta)[...] = np.sign(W.of(theta)) * most / 8
+    report = compare(case, mode=mode)
+    assert report.stopped
+    assert report.divergences == report.lost_digits == []
+    (of_relu,) = (r for r in report.rows if (r.stage, r.name) == ("layer backward", "dy1"))
+    assert (of_relu.unbounded > 0) == (mode == "xla")
 
 
 @each_dtype

@@ -100,10 +100,10 @@ def identity_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
 
 
 def relu_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:
-    """dx = dy where x > 0, else 0."""
-    return Defined(
-        np.where(x > 0, dy, 0 * dy), np.where(x > 0, 1, 0) * flushed(a, dy) + _unsure(a, x, dy)
-    )
+    """dx = dy where x > 0, else 0; or NaN, as 0 · dy, if dy is not finite."""
+    nothing = np.where(np.isfinite(dy), 0, np.inf)
+    bound = np.where(x > 0, flushed(a, dy), nothing) + _unsure(a, x, dy)
+    return Defined(np.where(x > 0, dy, 0 * dy), bound)
 
 
 def leaky_relu_back(f: Any, a: Arithmetic, dy: Array, x: Array) -> Defined:

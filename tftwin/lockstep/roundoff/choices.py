@@ -19,8 +19,13 @@ def compare(value: Any, a: Bounded, b: Bounded) -> Array:
 
 
 def select(chosen: Outcome, a: Bounded) -> Array:
-    """A product with a comparison is a or 0. The bound is that of a, or 0; where undecided, |a|."""
-    e = np.where(chosen.value, a.bound, 0)
+    """A product with a comparison is a or 0. The bound is that of a, or 0; where undecided, |a|.
+
+    If a is not finite, or its bound is not, the product with 0 may be NaN. XLA makes the product a
+    choice, which is 0 there.
+    """
+    finite = np.isfinite(a.value) & np.isfinite(a.bound)
+    e = np.where(chosen.value, a.bound, np.where(finite, 0, np.inf))
     return np.where(chosen.undecided, largest(a) * OWN_ROUNDING, e)
 
 
