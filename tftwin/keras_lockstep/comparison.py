@@ -22,7 +22,7 @@ from tftwin.keras_lockstep.live import unchanged
 from tftwin.keras_lockstep.report import KerasReport
 from tftwin.keras_lockstep.side import KerasSide
 from tftwin.keras_models import Inspection, construct, inspect
-from tftwin.keras_models.mapping import rate_of
+from tftwin.keras_models.rules import rate_of
 from tftwin.lockstep import ledger
 from tftwin.lockstep.bounds import with_kernels
 from tftwin.lockstep.findings import Report, Row

@@ -1,22 +1,16 @@
 """Keras' side to refnn's: layers, loss, penalty, optimizer, slots; and each change in words."""
 
-from typing import NamedTuple
-
-import numpy as np
-
 from refnn import activations, losses
 from refnn.activations import Function
 from refnn.layers import Activation, Dense, Dropout, Layer
 from refnn.losses import Loss
 from refnn.network import Network
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Optimizer, RMSProp
 from refnn.regularizers import L2
-from refnn.schedules import ExponentialDecay
 from refnn.state import State
 from refnn.training import Model
-from refnn.typing import Array, Slots
 from tftwin.keras_models.description import STAGES, Described, Description, KerasLayer, Lack
 from tftwin.keras_models.inspection import Inspection, Place, Preparation
+from tftwin.keras_models.rules import Mapped, rule_of
 from tftwin.keras_models.state import KerasState
 
 HIDDEN = ("softmax", "sigmoid")
@@ -239,13 +233,6 @@ def _regularizer(description: Description, said: list[str], lacks: list[Lack]) -
 # Optimizer ---------------------------------------------------------------------------------------
 
 
-class Mapped(NamedTuple):
-    """refnn's rule, and its slots."""
-
-    optimizer: Optimizer | None
-    slots: Slots
-
-
 def _optimizer(
     description: Description, state: KerasState, said: list[str], lacks: list[Lack]
 ) -> Mapped:
@@ -254,55 +241,7 @@ def _optimizer(
     if described is None:
         return Mapped(None, ())
     try:
-        return _rule(described, state, said)
+        return rule_of(described, state, said)
     except ValueError as error:
         lacks.append(Lack(str(error), "update"))
         return Mapped(None, ())
-
-
-def _rule(described: Described, state: KerasState, said: list[str]) -> Mapped:
-    name, given, slots = described.name, described.arguments, state.slots
-    rate = rate_of(given["learning_rate"], state.floatx)
-    if name == "SGD" and not given["momentum"]:
-        return Mapped(SGD(rate), ())
-    if name == "SGD" and not given["nesterov"]:
-        said.append(
-            "SGD(momentum) becomes SGDM, which has 1 − β on the gradient: m = −(1 − β) v / lr "
-            "(momentum-one-minus-beta)"
-        )
-        beta = given["momentum"]
-        return Mapped(SGDM(rate, beta), (averaged(slots["momentum"], rate, beta),))
-    if name == "Adagrad":
-        return Mapped(Adagrad(rate, given["epsilon"]), (slots["accumulator"],))
-    if name == "RMSprop":
-        return Mapped(RMSProp(rate, given["rho"], given["epsilon"]), (slots["velocity"],))
-    if name == "Adam":
-        rule = Adam(rate, given["beta_1"], given["beta_2"], given["epsilon"])
-        return Mapped(rule, (slots["momentum"], slots["velocity"]))
-    raise ValueError(f"optimizer {name}{' with nesterov' if name == 'SGD' else ''}")
-
-
-def rate_of(said: float | Described, floatx: str) -> float | ExponentialDecay:
-    """Return the learning rate as a person wrote it.
-
-    Keras keeps a number as a variable of floatx: 0.01 is 0.009999999776482582 there. The shortest
-    decimal that rounds to it is what was written; in a float32 network both have the same bits.
-    """
-    if isinstance(said, Described):
-        return ExponentialDecay(**said.arguments)
-    return float(str(np.float32(said))) if floatx == "float32" else said
-
-
-def averaged(velocity: Array, rate: float | ExponentialDecay, beta: float) -> Array:
-    """Keras' v = μ v − lr g → refnn's m = β m + (1 − β) g, at a constant rate: −(1 − β) v / lr.
-
-    Raises
-    ------
-    ValueError
-        If the rate is not constant, or 0: then v is no multiple of m. A v of 0 always maps.
-    """
-    if not velocity.any():
-        return np.zeros_like(velocity)
-    if callable(rate) or not rate:
-        raise ValueError("the momentum of SGD, under a learning rate that is not constant")
-    return velocity * (-(1 - beta) / rate)
