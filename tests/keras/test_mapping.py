@@ -134,6 +134,14 @@ def test_loss_and_gradient_are_those_of_keras(layers, loss):
     agree(model, *data(model, loss))
 
 
+def test_a_softmax_before_another_activation_is_not_hidden():
+    model = chain(LAYERS.Dense(3, activation="softmax"), LAYERS.ReLU())
+    model.compile("sgd", "categorical_crossentropy")
+    found = inspect(model)
+    assert found.network.layers[-1] == refnn.Activation(refnn.Relu())
+    assert "expects probabilities" in " ".join(found.lacks)
+
+
 def test_images_are_flattened_and_labels_become_rows():
     model = chain(LAYERS.Flatten(), LAYERS.Dense(3, activation="softmax"), shape=(2, 5))
     model.compile("sgd", "sparse_categorical_crossentropy")

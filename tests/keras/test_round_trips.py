@@ -80,6 +80,15 @@ def cases(draw):
     return model, State(theta, tuple(slots), draw(st.sampled_from([0, 1, 7, 10**6])))
 
 
+@pytest.mark.parametrize("function", [refnn.Softmax(), refnn.Sigmoid()])
+def test_probabilities_are_hidden_from_keras(function):
+    """Keras would find the logits, and train another loss."""
+    network = Network([Dense(3, 2), Activation(function)])
+    model = Model(network, refnn.CategoricalCrossentropy())
+    state = model.initial_state(np.random.default_rng(0))
+    assert read(write(model, state)).model == model
+
+
 def convertible(model):
     """Whether Keras' momentum is a multiple of refnn's: at a constant rate that is not 0."""
     rate = model.optimizer.learning_rate

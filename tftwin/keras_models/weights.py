@@ -83,7 +83,7 @@ def read_array(file: File, path: str, shape: tuple[int, ...], *dtypes: np.dtype[
         found, kind, held = dataset.shape, dataset.get_type(), dataset.get_storage_size()
         layout = dataset.get_create_plist()
         plain = layout.get_layout() == h5py.h5d.CONTIGUOUS
-        filters, outside = layout.get_nfilters(), layout.get_external_count()
+        packed, outside = layout.get_nfilters(), layout.get_external_count()
     if found != shape:
         raise ValueError(f"{where} has shape {short(found)}; config.json expects {shape}")
     dtype = next((one for one in dtypes if kind.equal(h5py.h5t.py_create(one))), None)
@@ -91,8 +91,8 @@ def read_array(file: File, path: str, shape: tuple[int, ...], *dtypes: np.dtype[
         with _one_error(where):
             name = " ".join(str(kind.dtype).split())[:80]
         raise ValueError(f"{where} has dtype {name}; expected {' or '.join(map(str, dtypes))}")
-    if not plain or filters or outside:
-        how = "in another file" if outside else "compressed" if filters else "in pieces, or virtual"
+    if not plain or outside:
+        how = "in another file" if outside else "compressed" if packed else "in pieces, or virtual"
         raise ValueError(f"{where} is {how}; expected {EXPECTED}")
     if held != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{where} holds {held} bytes for shape {shape}; expected {EXPECTED}")
