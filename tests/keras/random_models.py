@@ -145,7 +145,9 @@ def compare(seed):
     """Draw one model, and return its report."""
     rng = np.random.default_rng(seed)
     before = keras.config.floatx()
-    keras.config.set_floatx(str(rng.choice(["float32", "float64"])))
+    dtype = str(rng.choice(["float32", "float64"]))
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
     keras.utils.set_random_seed(seed)
     try:
         model, x, y, steps, rows = draw(rng)

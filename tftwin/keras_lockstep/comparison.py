@@ -1,5 +1,6 @@
 """Compare a Keras model with refnn: N steps of Keras, each number of each under its bound."""
 
+import time
 from collections.abc import Callable
 from os import PathLike
 from typing import Any
@@ -18,7 +19,7 @@ from tftwin.keras_lockstep.conventions import Account
 from tftwin.keras_lockstep.explain import Case, explain
 from tftwin.keras_lockstep.findings import Explanation, in_order
 from tftwin.keras_lockstep.forms import conventions_of, for_bounds, model_of, network_of
-from tftwin.keras_lockstep.live import unchanged
+from tftwin.keras_lockstep.live import rate_dtype_of, unchanged
 from tftwin.keras_lockstep.report import KerasReport
 from tftwin.keras_lockstep.side import KerasSide
 from tftwin.keras_models import Inspection, construct, inspect
@@ -85,7 +86,7 @@ def compare_keras(
         np.arange(step * size, (step + 1) * size) % len(x) if len(x) > size else np.arange(len(x))
         for step in range(steps)
     ]
-    with unchanged(live):
+    with unchanged(live, inspection.keras_state.floatx):
         if inspection.loss is None:
             return _forward(inspection, live, x[batches[0]], inputs[batches[0]])
         targets = preparation.targets(y)
@@ -126,12 +127,13 @@ class _Comparison:
 
     def __init__(self, inspection: Inspection, live: Any) -> None:
         self.inspection, self.side = inspection, KerasSide(live, inspection)
-        self.model = model_of(inspection)
+        self.updates = "update" in inspection.stages
+        rate_dtype = rate_dtype_of(live.optimizer) if self.updates else "float32"
+        self.model = model_of(inspection, rate_dtype)
         self.judge = _Judge(self.model, for_bounds(self.model))
         self.rows = 0
         self.case: Case | None = None
         self.account: Account | None = None
-        self.updates = "update" in inspection.stages
         optimizer = inspection.description.optimizer
         if self.updates and optimizer is not None:
             self.account = Account(optimizer, self.side.state())
@@ -144,9 +146,13 @@ class _Comparison:
         with np.errstate(all="ignore"):
             state = self.side.state() if self.updates else State(self.side.theta())
             guards.check_data(self.model, state.theta, inputs, targets)
+            found, start = self.judge.report, time.perf_counter()
             theirs, masks = self.side.step(x, y, inputs, self.updates)
+            middle = time.perf_counter()
             batch = inputs, targets, masks
             ours = train_step(self.model, state, *batch)
+            found.seconds_tftwin += middle - start
+            found.seconds_refnn += time.perf_counter() - middle
             if not self.updates:
                 theirs = theirs._replace(learning_rate=ours.learning_rate, state=ours.state)
             self.judge.judge(state, batch, ours, theirs, keep=self._keep)

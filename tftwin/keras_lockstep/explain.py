@@ -179,6 +179,11 @@ def _only(function: Any) -> Model:
 def _loss(case: Case, entry: Any) -> Iterator[tuple[str, Any]]:
     if entry.name != "data":
         return
+    if case.state.theta.dtype == np.float64:
+        y_true, y_pred = (a.astype(np.float32) for a in (case.batch[1], case.keras.outputs[-1]))
+        value = value_and_gradient(case.bounded.loss, y_true, exact(y_pred))[0]
+        wide = Rounded(np.float64(value.value), value.bound + 2.0**-22 * abs(value.value), 2.0**-53)
+        yield "Keras computes the loss in float32 (loss-casts)", wide
     for name, both in _losses(case):
         yield f"Keras' loss is that of {name}", both()[0]
     for name, both in _losses(case):
@@ -263,6 +268,7 @@ def _rules(
     kind: Any, given: dict[str, float], described: Any, rate: float, case: Case
 ) -> Iterator[tuple[str, Any]]:
     names = kind.slot_names
+    yield "It follows from the learning rate", Rule(kind.function, given, rate, names)
     for name, value in given.items():
         for other in EPSILONS if name == "epsilon" else DECAYS:
             if other != value:

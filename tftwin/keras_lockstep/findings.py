@@ -24,4 +24,4 @@ def in_order(divergences: list[Divergence]) -> list[Divergence]:
     return sorted((d for d in divergences if d.stage in STAGES), key=place)
 
 
-PARTS = ("forward", "loss", "backward", "gradient", "rate", "slots", "update", "inputs")
+PARTS = ("forward", "loss", "backward", "gradient", "learning rate", "slots", "update", "inputs")

@@ -75,13 +75,15 @@ def widened(array: Any, roundings: int) -> Any:
     return Rounded(array.value, bound, array.unit)
 
 
-def model_of(inspection: Inspection) -> Model:
-    """Return refnn's model with Keras' forms in it; the loss must be known."""
+def model_of(inspection: Inspection, rate_dtype: str) -> Model:
+    """Return refnn's model with Keras' forms in it; the loss must be known.
+
+    ``rate_dtype`` is that of Keras' learning rate.
+    """
     described, loss = inspection.description.optimizer, inspection.loss
     assert loss is not None
     updates = "update" in inspection.stages and described is not None
-    in_float32 = inspection.keras_state.floatx == "float32"
-    optimizer: Any = keras_rule(described, in_float32) if updates and described else SGD()
+    optimizer: Any = keras_rule(described, rate_dtype) if updates and described else SGD()
     regularizer = inspection.regularizer
     if regularizer is not None and inspection.description.dtype == "float64":
         regularizer = L2(single(regularizer.rate))

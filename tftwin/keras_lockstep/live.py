@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refnn.typing import Array
+from tftwin.keras_models.building import floatx
 from tftwin.keras_models.library import keras, tf
 
 OUT, INNER = "out", "inner"
@@ -55,20 +56,25 @@ class Computed:
 def variables_of(model: Any) -> list[Any]:
     """Return every variable that a step may change: weights, seeds, slots, the step count."""
     seeds = [layer.seed_generator.state for layer in _drawing(model)]
-    found = [*model.variables, *seeds, *model.metrics_variables]
-    if model.optimizer is not None:
-        found += model.optimizer.variables
+    found = [*model.variables, *seeds]
+    if getattr(model, "optimizer", None) is not None:
+        found += [*model.metrics_variables, *model.optimizer.variables]
     return list({id(variable): variable for variable in found}.values())
 
 
 @contextmanager
-def unchanged(model: Any) -> Iterator[None]:
-    """Put every variable of a model back behind the block."""
-    if model.optimizer is not None and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+def unchanged(model: Any, dtype: str) -> Iterator[None]:
+    """Compute under this floatx, and put every variable of a model back behind the block.
+
+    Keras makes a loss that was compiled by name when it is first asked, in the floatx of then.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
     before = [(variable, numbers_of(variable)) for variable in variables_of(model)]
     try:
-        yield
+        with floatx(dtype):
+            yield
     finally:
         for variable, value in before:
             variable.assign(value)
@@ -164,6 +170,12 @@ def numbers_of(variable: Any) -> Array:
 def rate_of(optimizer: Any) -> float:
     """Return the learning rate of the next update, as Keras has it."""
     return float(optimizer.learning_rate)
+
+
+def rate_dtype_of(optimizer: Any) -> str:
+    """Return the dtype of the learning rate: floatx, or float32 of a schedule of Python numbers."""
+    dtype = optimizer.learning_rate.dtype
+    return str(getattr(dtype, "name", dtype))
 
 
 def slots_of(optimizer: Any, variables: Sequence[Any]) -> tuple[list[Array], ...]:

@@ -1,6 +1,6 @@
 """The report on a Keras model: verdict, table, what to do; as text, JSON and a page."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import fill
 from typing import Any
 
@@ -82,7 +82,7 @@ class KerasReport:
 def verdict(report: KerasReport) -> str:
     """Return the outcome in one sentence."""
     found, inspection = report.found, report.inspection
-    steps = f"{found.steps} step{'s' if found.steps > 1 else ''} of {report.rows} rows"
+    steps = f"{_count(found.steps, 'step')} of {_count(report.rows, 'row')}"
     if found.stopped and not found.divergences:
         return f"stopped: {found.stopped}; before that nothing diverged"
     if not found.agreed:
@@ -142,6 +142,10 @@ def table(report: KerasReport) -> list[tuple[str, str, str, str]]:
     return lines
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
 def _sum(rows: list[Row], name: str) -> int:
     return sum(getattr(row, name) for row in rows)
 
@@ -192,7 +196,8 @@ def what_to_do(report: KerasReport) -> list[str]:
 
 def said(d: Divergence) -> str:
     """Return a divergence in words, with Keras' name."""
-    return str(d).replace("tftwin", "Keras")
+    known = "" if d.explanation.startswith("undecided") else d.explanation
+    return str(replace(d, explanation=known)).replace("tftwin", "Keras")
 
 
 def to_json(report: KerasReport) -> dict[str, Any]:

@@ -102,19 +102,19 @@ def arguments_of(described: Described) -> dict[str, float]:
     return {ours: described.arguments[keras] for keras, ours in kind_of(described).names.items()}
 
 
-def keras_rule(described: Described, single: bool) -> Rule:
-    """Return Keras' rule in NumPy; with ``single`` its learning rate is computed in float32."""
+def keras_rule(described: Described, rate_dtype: str) -> Rule:
+    """Return Keras' rule in NumPy; its learning rate is computed in this dtype."""
     kind = kind_of(described)
-    rate = keras_rate(described, single)
+    rate = keras_rate(described, rate_dtype)
     return Rule(kind.function, arguments_of(described), rate, kind.slot_names)
 
 
-def keras_rate(described: Described, single: bool) -> Rate:
+def keras_rate(described: Described, dtype: str) -> Rate:
     """Return the learning rate as Keras has it: a number, or a function of the step."""
     said = described.arguments["learning_rate"]
     if not isinstance(said, Described):
-        return rates.rounded_rate(said)[0] if single else float(said)
-    if single:
+        return rates.rounded_rate(said)[0] if dtype == "float32" else float(said)
+    if dtype == "float32":
         return lambda step: rates.decay_in_float32(step, **said.arguments)[0]
     return schedules.ExponentialDecay(**said.arguments)
 

@@ -32,13 +32,18 @@ def construct(description: Description, state: KerasState) -> Any:
 
 @contextmanager
 def floatx(dtype: str) -> Iterator[None]:
-    """Set Keras' global floatx, and set it back."""
-    before = keras.config.floatx()
+    """Set Keras' global floatx, and set it back, with the dtype of later layers.
+
+    The first layer or optimizer of a process fixes the policy of all later ones by the floatx of
+    then: it must not be this one.
+    """
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(dtype)
     try:
         yield
     finally:
         keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(policy)
 
 
 def _model(description: Description) -> Any:

@@ -73,6 +73,8 @@ def function_of(described: Described) -> Function | None:
         slope = arguments.get("negative_slope", 0.2)
         plain = name == "ReLU" and slope == 0
         return activations.Relu() if plain else activations.LeakyRelu(slope)
+    if name in ("elu", "ELU"):
+        return activations.Elu(arguments.get("alpha", 1.0))
     return SAME.get(name)
 
 
@@ -81,6 +83,8 @@ SAME: dict[str, Function] = {
     "relu": activations.Relu(),
     "sigmoid": activations.Sigmoid(),
     "tanh": activations.Tanh(),
+    "selu": activations.Selu(),
+    "softplus": activations.Softplus(),
     "softmax": activations.Softmax(),
     "Softmax": activations.Softmax(),
 }
@@ -153,11 +157,11 @@ def _loss(
         )
         lacks.append(Lack(what, "loss"))
         return None, None
-    if name == "mean_squared_error":
-        return losses.MeanSquaredError(), None
+    if name in MEANS:
+        return MEANS[name], None
     fused, plain = FUSED.get(name, (None, None))
     number, activation = hidden_logits(description)
-    logits = activation is not None or description.loss.arguments.get("from_logits")
+    logits = activation is not None or description.loss.arguments["from_logits"]
     kind = getattr(losses, (fused if logits else plain) or "", None)
     if kind is None:
         lacks.append(Lack(f"loss {name}", "loss"))
@@ -177,11 +181,15 @@ def _loss(
     return made, number
 
 
+MEANS: dict[str, Loss] = {
+    "mean_squared_error": losses.MeanSquaredError(),
+    "mean_absolute_error": losses.MeanAbsoluteError(),
+}
+"""refnn's losses that look at the differences."""
 FUSED = {
     "categorical_crossentropy": ("SoftmaxCrossentropy", "CategoricalCrossentropy"),
     "sparse_categorical_crossentropy": ("SoftmaxCrossentropy", "CategoricalCrossentropy"),
     "binary_crossentropy": ("SigmoidCrossentropy", "BinaryCrossentropy"),
-    "mean_absolute_error": (None, "MeanAbsoluteError"),
 }
 """refnn's losses: from logits, and from what the network gives."""
 FITS = {
