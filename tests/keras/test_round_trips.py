@@ -191,7 +191,9 @@ def test_the_constructed_model_goes_on_as_the_one_in_the_file(tmp_path):
 
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     text = (Path(tftwin.__file__).parent / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"## Your own Keras model\n\n```python\n(.*?)```", text, re.DOTALL)
+    (code,) = re.findall(
+        r"To read a model, and to write one:\n\n```python\n(.*?)```", text, re.DOTALL
+    )
     monkeypatch.chdir(tmp_path)
     layers = keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")
     theirs = keras.Sequential([keras.Input((8, 8)), keras.layers.Rescaling(1 / 16), *layers])
