@@ -1,4 +1,4 @@
-"""Sixty faults designed from the conventions alone: lockstep sees them, or a reason says why not."""
+"""Sixty faults designed from the conventions alone: each is seen, or a reason says why not."""
 
 from pathlib import Path
 
@@ -57,4 +57,4 @@ def test_there_are_sixty_and_the_page_lists_them():
     text = README.read_text(encoding="utf-8")
     assert "\n".join(rows()) in text
     seen = sum(len(fault.dtypes) for fault in FAULTS)
-    assert f"Of 120 cases, {seen} are seen" in text
+    assert f"Of 120 comparisons, {seen} see it" in text
