@@ -32,6 +32,8 @@ def data(model, loss):
     name = loss if isinstance(loss, str) else loss.name
     if name.startswith("sparse"):
         return x, rng.integers(0, outputs, 6)
+    if name.startswith("binary"):
+        return x, rng.integers(0, 2, (6, outputs)).astype("f4")
     if name.startswith("categorical"):
         return x, np.eye(outputs, dtype="f4")[rng.integers(0, outputs, 6)]
     return x, rng.standard_normal((6, outputs)).astype("f4")
@@ -115,6 +117,23 @@ OTHERS = {
     "slopes": (
         [LAYERS.Dense(5), LAYERS.LeakyReLU(), LAYERS.Dense(3, activation="leaky_relu")],
         keras.losses.MeanSquaredError(reduction="mean"),
+    ),
+    "absolute errors of a sigmoid": ([LAYERS.Dense(2, activation="sigmoid")], "mae"),
+    "elu, selu": (
+        [
+            LAYERS.Dense(5, activation="elu"),
+            LAYERS.Dense(4, activation="selu"),
+            LAYERS.ELU(0.5),
+            LAYERS.Dense(3, activation="softplus"),
+        ],
+        "mse",
+    ),
+    "yes or no": ([LAYERS.Dense(1, activation="sigmoid")], "binary_crossentropy"),
+    "yes or no, of a softmax": ([LAYERS.Dense(3, activation="softmax")], "bce"),
+    "yes or no, logits": ([LAYERS.Dense(2)], keras.losses.BinaryCrossentropy(from_logits=True)),
+    "yes or no behind a Flatten": (
+        [LAYERS.Dense(2, activation="sigmoid"), LAYERS.Flatten()],
+        "binary_crossentropy",
     ),
     "ReLU as a layer": ([LAYERS.Dense(5), LAYERS.ReLU(negative_slope=0.1)], "mse"),
     "L2": (
@@ -206,6 +225,20 @@ def test_the_momentum_of_keras_becomes_an_average():
     size = 0.5 * (np.abs(gradients[1]) + 0.5 * np.abs(gradients[0]))
     u = np.finfo("f4").eps / 2
     assert (np.abs(after.state.slots[0] - m) <= 12 * u * size).all()
+
+
+def test_nesterov_and_nadam_are_refnns():
+    model = chain(LAYERS.Dense(3))
+    model.compile(keras.optimizers.SGD(0.25, momentum=0.5, nesterov=True), "mse")
+    assert read(model).model.optimizer == refnn.Nesterov(0.25, 0.5)
+    model.compile(keras.optimizers.Nadam(0.25), "mse")
+    assert read(model).model.optimizer == refnn.Nadam(0.25, momentum_decay=1.0)
+    for _ in range(2):
+        model.train_on_batch(*data(model, "mse"))
+    found = inspect(model)
+    u = np.finfo("f4").eps / 2
+    product = found.optimizer.product(2)
+    assert abs(found.keras_state.u_product - product) <= 12 * u * product
 
 
 def test_slots_are_taken_by_name_and_step():

@@ -138,8 +138,8 @@ FAULTS = {
     ),
     "slots: m and v exchanged": (
         "rules:rule_of",
-        '(slots["momentum"], slots["velocity"])',
-        '(slots["velocity"], slots["momentum"])',
+        'slots["momentum"], slots["velocity"]',
+        'slots["velocity"], slots["momentum"]',
         plain(mapping.test_slots_are_taken_by_name_and_step),
     ),
     "file: slots one place off": (

@@ -24,8 +24,9 @@ from tftwin.keras_models.library import keras
 slopes = st.sampled_from([0.0, 0.01, 0.2, 0.3])
 functions = st.one_of(
     st.sampled_from([refnn.Identity(), refnn.Sigmoid(), refnn.Tanh(), refnn.Relu()]),
+    st.sampled_from([refnn.Selu(), refnn.Softplus(), refnn.Softmax()]),
     st.builds(refnn.LeakyRelu, slopes),
-    st.just(refnn.Softmax()),
+    st.builds(refnn.Elu, st.sampled_from([0.5, 1.0, 2.0])),
 )
 rates = st.sampled_from([0.0, 1e-4, 0.001, 0.01, 0.1, 0.3, 1.0])
 learning_rates = st.one_of(
@@ -42,7 +43,18 @@ optimizers = st.one_of(
     st.builds(refnn.Adagrad, learning_rates, epsilons),
     st.builds(refnn.RMSProp, learning_rates, betas, epsilons),
     st.builds(refnn.Adam, learning_rates, betas, betas, epsilons),
+    st.builds(refnn.Nesterov, learning_rates, betas),
+    st.builds(refnn.Nadam, learning_rates, betas, betas, epsilons, st.just(1.0)),
 )
+
+
+DISTANCES = [refnn.MeanSquaredError(), refnn.MeanAbsoluteError()]
+FROM_LOGITS = [*DISTANCES, refnn.SoftmaxCrossentropy(), refnn.SigmoidCrossentropy()]
+BEHIND = {
+    refnn.Softmax(): [refnn.CategoricalCrossentropy(), refnn.BinaryCrossentropy()],
+    refnn.Sigmoid(): [refnn.CategoricalCrossentropy(), refnn.BinaryCrossentropy()],
+}
+"""Losses behind a last activation."""
 
 
 @st.composite
@@ -61,17 +73,16 @@ def networks(draw):
 @st.composite
 def cases(draw):
     """A model of what both have, and a state from the middle of a run."""
-    network = draw(networks())
-    loss = draw(st.sampled_from([refnn.MeanSquaredError(), refnn.SoftmaxCrossentropy()]))
-    function = draw(st.sampled_from([None, refnn.Softmax(), refnn.Sigmoid()]))
+    network, function = draw(networks()), draw(st.sampled_from([None, *BEHIND]))
+    loss = draw(st.sampled_from([*DISTANCES, *BEHIND[function]] if function else FROM_LOGITS))
     if function is not None:
         network = Network([*network.layers, Activation(function)])
-        loss = draw(st.sampled_from([refnn.MeanSquaredError(), refnn.CategoricalCrossentropy()]))
     regularizer = draw(st.one_of(st.none(), st.builds(refnn.L2, st.sampled_from([0.0, 1e-4, 0.3]))))
+    optimizer = draw(optimizers)
     try:
-        model = Model(network, loss, draw(optimizers), regularizer)
-    except ValueError:  # a loss from logits behind a softmax
-        model = Model(network, refnn.MeanSquaredError(), draw(optimizers), regularizer)
+        model = Model(network, loss, optimizer, regularizer)
+    except ValueError:  # a loss from logits behind a softmax or a sigmoid
+        model = Model(network, DISTANCES[0], optimizer, regularizer)
     rng, dtype = np.random.default_rng(draw(seeds)), draw(dtypes)
     theta, *slots = (
         np.abs(rng.standard_normal(network.size)).astype(dtype)
@@ -89,15 +100,18 @@ def test_probabilities_are_hidden_from_keras(function):
     assert read(write(model, state)).model == model
 
 
+MOMENTUM = (refnn.SGDM, refnn.Nesterov)
+
+
 def convertible(model):
     """Whether Keras' momentum is a multiple of refnn's: at a constant rate that is not 0."""
     rate = model.optimizer.learning_rate
-    return not isinstance(model.optimizer, refnn.SGDM) or (not callable(rate) and rate > 0)
+    return not isinstance(model.optimizer, MOMENTUM) or (not callable(rate) and rate > 0)
 
 
 def same_state(model, one, other):
-    """Equal to the bit; the slot of SGDM was multiplied by lr / (1 − β), and divided again."""
-    if isinstance(model.optimizer, refnn.SGDM):
+    """Equal to the bit; the slot of momentum was multiplied by lr / (1 − β), and divided again."""
+    if isinstance(model.optimizer, MOMENTUM):
         (m,), (n,) = one.slots, other.slots
         u = np.finfo(m.dtype).eps / 2
         factor = 2 * 2**-53 + 2 * u  # of each of the two factors, and of its product
@@ -141,7 +155,7 @@ def configuration(model):
     """Return a model's configuration without the names that Keras counts up."""
     text = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True)
     return re.sub(
-        r"(input_layer|adam|sgd|rms_?prop|rm_sprop|adagrad|crossentropy|error)_\d+", r"\1", text
+        r"(input_layer|n?adam|sgd|rms_?prop|rm_sprop|adagrad|crossentropy|error)_\d+", r"\1", text
     )
 
 
@@ -191,9 +205,7 @@ def test_the_constructed_model_goes_on_as_the_one_in_the_file(tmp_path):
 
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     text = (Path(tftwin.__file__).parent / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(
-        r"To read a model, and to write one:\n\n```python\n(.*?)```", text, re.DOTALL
-    )
+    (code,) = re.findall(r"```python\n(from tftwin.keras_models .*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     layers = keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")
     theirs = keras.Sequential([keras.Input((8, 8)), keras.layers.Rescaling(1 / 16), *layers])
@@ -251,6 +263,10 @@ UNKNOWN = {
             Network([DENSE]), refnn.MeanSquaredError(), refnn.SGD(refnn.PerEpoch(lambda s: 1.0, 3))
         ),
         "learning_rate PerEpoch(",
+    ),
+    "Nadam as in the paper": (
+        Model(Network([DENSE]), refnn.MeanSquaredError(), refnn.Nadam()),
+        "expected momentum_decay=1",
     ),
     "momentum of 0": (
         Model(Network([DENSE]), refnn.MeanSquaredError(), refnn.SGDM(0.1, 0.0)),

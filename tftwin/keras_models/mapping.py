@@ -18,13 +18,7 @@ HIDDEN = ("softmax", "sigmoid")
 
 
 def to_refnn(source: str, description: Description, keras_state: KerasState) -> Inspection:
-    """Return a Keras model with all that it is in refnn.
-
-    Raises
-    ------
-    ValueError
-        If refnn lacks a layer or an activation: then nothing can be compared.
-    """
+    """Return a Keras model with all that it is in refnn."""
     said: list[str] = []
     lacks = list(description.lacks)
     loss, hidden = _loss(description, keras_state, said, lacks)
@@ -66,16 +60,16 @@ def to_refnn(source: str, description: Description, keras_state: KerasState) -> 
 # Layers ------------------------------------------------------------------------------------------
 
 
-def function_of(described: Described) -> Function | None:
-    """Return refnn's activation for one of Keras; None if refnn lacks it."""
+def function_of(described: Described) -> Function:
+    """Return refnn's activation for one of Keras."""
     name, arguments = described.name, described.arguments
     if name in ("leaky_relu", "LeakyReLU", "ReLU"):
         slope = arguments.get("negative_slope", 0.2)
         plain = name == "ReLU" and slope == 0
         return activations.Relu() if plain else activations.LeakyRelu(slope)
-    if name in ("elu", "ELU"):
-        return activations.Elu(arguments.get("alpha", 1.0))
-    return SAME.get(name)
+    if name == "ELU":
+        return activations.Elu(arguments["alpha"])
+    return SAME[name]
 
 
 SAME: dict[str, Function] = {
@@ -83,10 +77,11 @@ SAME: dict[str, Function] = {
     "relu": activations.Relu(),
     "sigmoid": activations.Sigmoid(),
     "tanh": activations.Tanh(),
-    "selu": activations.Selu(),
-    "softplus": activations.Softplus(),
     "softmax": activations.Softmax(),
     "Softmax": activations.Softmax(),
+    "elu": activations.Elu(),
+    "selu": activations.Selu(),
+    "softplus": activations.Softplus(),
 }
 """Activations without arguments, by Keras' names."""
 
@@ -121,10 +116,6 @@ def _layers(
         function = None
         if activation is not None:
             function = function_of(activation)
-            if function is None:
-                raise ValueError(
-                    f"layer {layer.name!r}: the activation {activation.name}, which refnn lacks"
-                )
             if activation.name == "leaky_relu":
                 said.append(f"{layer.name}: leaky_relu has the slope 0.2")
             if isinstance(function, activations.LeakyRelu) and description.dtype == "float64":
@@ -157,46 +148,36 @@ def _loss(
         )
         lacks.append(Lack(what, "loss"))
         return None, None
-    if name in MEANS:
-        return MEANS[name], None
-    fused, plain = FUSED.get(name, (None, None))
+    if name in DISTANCES:
+        return DISTANCES[name], None
+    fits, fused, plain = CROSSENTROPIES[name]
     number, activation = hidden_logits(description)
-    logits = activation is not None or description.loss.arguments["from_logits"]
-    kind = getattr(losses, (fused if logits else plain) or "", None)
-    if kind is None:
-        lacks.append(Lack(f"loss {name}", "loss"))
-        return None, None
     if activation is not None:
         said.append(
-            f"{activation} + {name} is trained from hidden logits: {fused}, and the network ends "
-            "before the activation (hidden-logits)"
+            f"{activation} + {name} is trained from hidden logits: {type(fused).__name__}, and "
+            "the network ends before the activation (hidden-logits)"
         )
-        if FITS[name] != activation:
-            said.append(
-                f"Keras takes the logits behind the {activation} for those of a {FITS[name]}"
-            )
+        if fits != activation:
+            said.append(f"Keras takes the logits behind the {activation} for those of a {fits}")
     if name == "sparse_categorical_crossentropy":
         said.append("class numbers become one-hot rows")
-    made: Loss = kind()
-    return made, number
+    logits = activation is not None or description.loss.arguments["from_logits"]
+    return fused if logits else plain, number
 
 
-MEANS: dict[str, Loss] = {
+DISTANCES: dict[str, Loss] = {
     "mean_squared_error": losses.MeanSquaredError(),
     "mean_absolute_error": losses.MeanAbsoluteError(),
 }
-"""refnn's losses that look at the differences."""
-FUSED = {
-    "categorical_crossentropy": ("SoftmaxCrossentropy", "CategoricalCrossentropy"),
-    "sparse_categorical_crossentropy": ("SoftmaxCrossentropy", "CategoricalCrossentropy"),
-    "binary_crossentropy": ("SigmoidCrossentropy", "BinaryCrossentropy"),
+CLASSES = "softmax", losses.SoftmaxCrossentropy(), losses.CategoricalCrossentropy()
+CROSSENTROPIES: dict[str, tuple[str, Loss, Loss]] = {
+    "categorical_crossentropy": CLASSES,
+    "sparse_categorical_crossentropy": CLASSES,
+    "binary_crossentropy": (
+        *("sigmoid", losses.SigmoidCrossentropy(), losses.BinaryCrossentropy()),
+    ),
 }
-"""refnn's losses: from logits, and from what the network gives."""
-FITS = {
-    "categorical_crossentropy": "softmax",
-    "sparse_categorical_crossentropy": "softmax",
-    "binary_crossentropy": "sigmoid",
-}
+"""The activation that fits; refnn's losses from logits, and from probabilities."""
 
 
 def hidden_logits(description: Description) -> tuple[int | None, str | None]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Optimizer, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, Optimizer, RMSProp
 from refnn.schedules import ExponentialDecay
 from refnn.typing import Array, Slots
 from tftwin.keras_models.description import Described
@@ -24,27 +24,29 @@ def rule_of(described: Described, state: KerasState, said: list[str]) -> Mapped:
     Raises
     ------
     ValueError
-        If refnn lacks the rule, or its slots do not map.
+        If the slots do not map.
     """
     name, given, slots = described.name, described.arguments, state.slots
     rate = rate_of(given["learning_rate"], state.floatx)
     if name == "SGD" and not given["momentum"]:
         return Mapped(SGD(rate), ())
-    if name == "SGD" and not given["nesterov"]:
+    if name == "SGD":
+        kind, beta = (Nesterov if given["nesterov"] else SGDM), given["momentum"]
         said.append(
-            "SGD(momentum) becomes SGDM, which has 1 − β on the gradient: m = −(1 − β) v / lr "
-            "(momentum-one-minus-beta)"
+            f"SGD(momentum) becomes {kind.__name__}, which has 1 − β on the gradient: "
+            "m = −(1 − β) v / lr (momentum-one-minus-beta)"
         )
-        beta = given["momentum"]
-        return Mapped(SGDM(rate, beta), (averaged(slots["momentum"], rate, beta),))
+        return Mapped(kind(rate, beta), (averaged(slots["momentum"], rate, beta),))
     if name == "Adagrad":
         return Mapped(Adagrad(rate, given["epsilon"]), (slots["accumulator"],))
     if name == "RMSprop":
         return Mapped(RMSProp(rate, given["rho"], given["epsilon"]), (slots["velocity"],))
+    moments = given["beta_1"], given["beta_2"], given["epsilon"]
+    both = slots["momentum"], slots["velocity"]
     if name == "Adam":
-        rule = Adam(rate, given["beta_1"], given["beta_2"], given["epsilon"])
-        return Mapped(rule, (slots["momentum"], slots["velocity"]))
-    raise ValueError(f"optimizer {name}{' with nesterov' if name == 'SGD' else ''}")
+        return Mapped(Adam(rate, *moments), both)
+    said.append("Keras' Nadam has momentum_decay = 1; the paper has 0.004")
+    return Mapped(Nadam(rate, *moments, momentum_decay=1.0), both)
 
 
 def rate_of(said: float | Described, floatx: str) -> float | ExponentialDecay:

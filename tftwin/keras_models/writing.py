@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from refnn import activations, guards, losses
+from refnn import activations, guards
 from refnn.activations import Function
 from refnn.checks import short
 from refnn.layers import Dense, Dropout
 from refnn.losses import Loss
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.schedules import Constant, ExponentialDecay
 from refnn.state import State
 from refnn.training import Model
@@ -18,7 +18,7 @@ from refnn.typing import Array
 from tftwin.keras_models.description import Described, Description, KerasLayer
 from tftwin.keras_models.inspection import Preparation
 from tftwin.keras_models.layer import DTYPES
-from tftwin.keras_models.mapping import hidden_logits
+from tftwin.keras_models.mapping import CROSSENTROPIES, DISTANCES, hidden_logits
 from tftwin.keras_models.state import KerasState
 
 
@@ -31,7 +31,8 @@ def write(model: Model, state: State, preparation: Preparation | None = None) ->
     hides the logits that Keras would find.
 
     Keras' optimizer of that name is another rule now and then (ε, and momentum without 1 − β): it
-    goes on from the same slots with Keras' rule. The slots of SGDM become v = −lr m / (1 − β).
+    goes on from the same slots with Keras' rule. Those of SGDM and Nesterov become
+    v = −lr m / (1 − β).
 
     Parameters
     ----------
@@ -120,6 +121,8 @@ class _Chain:
             self.add("Activation", {"activation": Described(name)}, self.shape)
         elif type(function) is activations.LeakyRelu and function.alpha >= 0:
             self.add("LeakyReLU", {"negative_slope": function.alpha}, self.shape)
+        elif type(function) is activations.Elu and function.alpha >= 0:
+            self.add("ELU", {"alpha": function.alpha}, self.shape)
         else:
             raise ValueError(f"activation {short(function)}, which Keras lacks, or is your own")
 
@@ -131,17 +134,21 @@ NAMES: tuple[tuple[Function, str], ...] = (
     (activations.Relu(), "relu"),
     (activations.LeakyRelu(0.2), "leaky_relu"),
     (activations.Softmax(), "softmax"),
+    (activations.Elu(), "elu"),
+    (activations.Selu(), "selu"),
+    (activations.Softplus(), "softplus"),
 )
 """Keras' names of refnn's activations."""
 
 
 def _loss(loss: Loss, integers: bool) -> Described:
     kind = type(loss)
-    if kind is losses.MeanSquaredError:
-        return Described("mean_squared_error")
-    if kind in (losses.SoftmaxCrossentropy, losses.CategoricalCrossentropy):
-        name = "sparse_categorical_crossentropy" if integers else "categorical_crossentropy"
-        return Described(name, {"from_logits": kind is losses.SoftmaxCrossentropy})
+    for name, distance in DISTANCES.items():
+        if kind is type(distance):
+            return Described(name)
+    for name, (_, fused, plain) in CROSSENTROPIES.items():
+        if kind in (type(fused), type(plain)) and integers == name.startswith("sparse"):
+            return Described(name, {"from_logits": kind is type(fused)})
     raise ValueError(f"loss {short(loss)}, which Keras lacks, or is your own")
 
 
@@ -151,8 +158,8 @@ def _optimizer(optimizer: Any) -> Described:
     kind = type(optimizer)
     if kind is SGD:
         return Described("SGD", {"learning_rate": rate, "momentum": 0.0, "nesterov": False})
-    if kind is SGDM and optimizer.beta:
-        momentum = {"momentum": optimizer.beta, "nesterov": False}
+    if kind in (SGDM, Nesterov) and optimizer.beta:
+        momentum = {"momentum": optimizer.beta, "nesterov": kind is Nesterov}
         return Described("SGD", {"learning_rate": rate, **momentum})
     if kind is Adagrad:
         start = {"initial_accumulator_value": 0.0, "epsilon": optimizer.epsilon}
@@ -160,10 +167,14 @@ def _optimizer(optimizer: Any) -> Described:
     if kind is RMSProp:
         moments = {"rho": optimizer.beta, "epsilon": optimizer.epsilon}
         return Described("RMSprop", {"learning_rate": rate, **moments})
-    if kind is Adam:
+    if kind is Adam or (kind is Nadam and optimizer.momentum_decay == 1):
         moments = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2}
-        return Described("Adam", {"learning_rate": rate, **moments, "epsilon": optimizer.epsilon})
-    remedy = "; SGD is the same" if kind is SGDM else ""
+        return Described(
+            kind.__name__, {"learning_rate": rate, **moments, "epsilon": optimizer.epsilon}
+        )
+    remedy = "; SGD is the same" if kind in (SGDM, Nesterov) else ""
+    if kind is Nadam:
+        remedy = "; expected momentum_decay=1"
     raise ValueError(f"optimizer {short(optimizer)}, which Keras lacks, or is your own{remedy}")
 
 
@@ -178,18 +189,22 @@ def _rate(rate: Any) -> float | Described:
 
 
 def keras_state(model: Model, state: State) -> KerasState:
-    """Return Keras' state for refnn's: the same slots, but for SGDM."""
-    kind, slots = type(model.optimizer), state.slots
+    """Return Keras' state for refnn's: the same slots, but for SGDM and Nesterov."""
+    optimizer, slots = model.optimizer, state.slots
+    kind = type(optimizer)
     named: dict[str, Array] = {}
-    if kind is SGDM:
-        named = {"momentum": _velocity(model.optimizer, slots[0])}
+    product = 1.0
+    if kind in (SGDM, Nesterov):
+        named = {"momentum": _velocity(optimizer, slots[0])}
     elif kind is Adagrad:
         named = {"accumulator": slots[0]}
     elif kind is RMSProp:
         named = {"velocity": slots[0]}
-    elif kind is Adam:
+    elif kind in (Adam, Nadam):
         named = {"momentum": slots[0], "velocity": slots[1]}
-    return KerasState(state.theta, named, state.step, state.theta.dtype.name)
+    if isinstance(optimizer, Nadam):
+        product = optimizer.product(state.step)
+    return KerasState(state.theta, named, state.step, state.theta.dtype.name, product)
 
 
 def _velocity(optimizer: Any, m: Array) -> Array:
@@ -198,5 +213,5 @@ def _velocity(optimizer: Any, m: Array) -> Array:
     if not m.any():
         return np.zeros_like(m)
     if isinstance(rate, Described):
-        raise ValueError("the slot m of SGDM, under a learning rate that is not constant")
+        raise ValueError("the slot m of momentum, under a learning rate that is not constant")
     return m * (-rate / (1 - optimizer.beta))
