@@ -1,4 +1,4 @@
-"""The command line: ``python -m tftwin certify``, ``compare``, ``keras``.
+"""The command line: ``python -m tftwin certify``, ``check``, ``compare``, ``explain``, ``keras``.
 
 The exit status is 0; or 1 if what was found is bad, 2 if it cannot be found; see ``terminal`` for
 the others.
@@ -14,6 +14,7 @@ from typing import Any
 
 from refnn.datasets.files import replacing
 from tftwin import terminal
+from tftwin.check.command import add_check, add_explain
 from tftwin.keras_lockstep.command import add_keras
 from tftwin.lockstep import ledger, report
 from tftwin.lockstep.ledger.certify import certify
@@ -37,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     add_certify(commands)
     add_compare(commands)
     add_keras(commands)
+    add_check(commands)
+    add_explain(commands)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

@@ -4,6 +4,7 @@ A file a topic. The functions of optimizers take flat arguments, ``adam(w, g, m,
 learning_rate, beta_1, beta_2, epsilon)``, and return the new w and the new slots.
 """
 
+from tftwin.cards import activations, dense, losses, rules
 from tftwin.cards.adam import ADAM
 from tftwin.cards.adaptive import ADAGRAD, RMSPROP
 from tftwin.cards.card import Card
@@ -11,7 +12,18 @@ from tftwin.cards.casts import CASTS
 from tftwin.cards.momentum import MOMENTUM
 from tftwin.cards.rates import RATES
 
-CARDS: tuple[Card, ...] = (*ADAM, *MOMENTUM, *ADAGRAD, *RMSPROP, *RATES, *CASTS)
+CARDS: tuple[Card, ...] = (
+    *activations.CARDS,
+    *dense.CARDS,
+    *losses.CARDS,
+    *MOMENTUM,
+    *ADAGRAD,
+    *RMSPROP,
+    *ADAM,
+    *RATES,
+    *CASTS,
+    *rules.CARDS,
+)
 """All cards."""
 
 __all__ = ["CARDS", "Card"]
