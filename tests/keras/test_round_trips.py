@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +220,32 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     again = read("again.keras")
     assert (again.model, bits(again.state)) == (names["model"], bits(names["state"]))
     assert again.preparation == names["preparation"]
+
+
+READ = """
+import sys
+from tftwin.keras_models import read
+print(read(sys.argv[1]).state.step, "keras" in sys.modules, "tensorflow" in sys.modules)
+"""
+WRITE = """
+import sys
+from tftwin.keras_models import read, write
+write(*read(sys.argv[1])).save(sys.argv[2])
+"""
+
+
+def test_a_file_is_read_without_keras_and_written_without_a_word(tmp_path):
+    small_model().save(tmp_path / "x.keras")
+    again = tmp_path / "again.keras"
+    for code, printed in ((READ, "2 False False\n"), (WRITE, "")):
+        run = subprocess.run(
+            [sys.executable, "-c", code, tmp_path / "x.keras", again],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (run.stdout, run.stderr) == (printed, "")
+    assert read(again).model == read(tmp_path / "x.keras").model
 
 
 def test_weights_are_taken_by_layer(tmp_path):

@@ -129,7 +129,10 @@ LAYERS = {
     "a rate of 1": (setting(2, "rate", 1.0), "rate = 1.0; expected a number in [0, 1)"),
     "a rate for each column": (setting(2, "noise_shape", [1, 5]), "noise_shape = [1, 5]"),
     "no batch_shape": (setting(0, "batch_shape", None), "batch_shape = None"),
-    "any number of columns": (setting(0, "batch_shape", [None, None]), "batch_shape = None"),
+    "any number of columns": (
+        setting(0, "batch_shape", [None, None]),
+        "batch_shape = [None, None]",
+    ),
     "10⁹ × 10⁹ columns": (setting(0, "batch_shape", [None, 10**9, 10**9]), "expected at most"),
     "images without Flatten": (setting(0, "batch_shape", [None, 2, 2]), "expected a Flatten"),
     "sparse": (setting(0, "sparse", True), "sparse = True, which refnn lacks"),

@@ -161,4 +161,4 @@ def _set_optimizer(
         for variable, part in zip(slots[offset :: len(names)], parts, strict=False):
             variable.assign(part)
     if described.name == "Nadam":
-        optimizer._u_product.assign(state.u_product)
+        slots[-1].assign(state.u_product)

@@ -109,7 +109,7 @@ def _read_input(where: str, config: dict[str, Any]) -> tuple[str, tuple[int, ...
     }
     values(where, config, known)
     shape = config.get("batch_shape")
-    if not isinstance(shape, list) or not 2 <= len(shape) <= 8:
+    if not isinstance(shape, list) or not 2 <= len(shape) <= 8 or None in shape[1:]:
         raise ValueError(f"{where}: batch_shape = {short(shape)}; expected (None, features)")
     sizes = tuple(count(f"{where}: batch_shape", size) for size in shape[1:])
     if math.prod(sizes) > LARGEST:

@@ -160,7 +160,9 @@ def _loss(value: Any) -> Described:
 def _optimizer(value: Any) -> Described:
     name, config = an_object("optimizer", value, ("keras.optimizers",))
     if name not in OPTIMIZERS:
-        raise ValueError(f"optimizer {short(name)}, which refnn lacks; expected {list(OPTIMIZERS)}")
+        raise ValueError(
+            f"optimizer {short(name)}, which refnn lacks; expected {', '.join(OPTIMIZERS)}"
+        )
     found = values(f"optimizer {name}", config, BASE | OPTIMIZERS[name])
     rate = _rate(f"optimizer {name}: learning_rate", config.get("learning_rate"))
     return Described(name, {"learning_rate": rate} | {key: found[key] for key in OPTIMIZERS[name]})

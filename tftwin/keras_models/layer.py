@@ -184,5 +184,7 @@ def dtype_of(where: str, value: Any) -> str:
         _, config = an_object(f"{where}: dtype", value, ("keras",))
         name = config.get("name")
     if name not in DTYPES:
-        raise ValueError(f"{where}: dtype = {short(name)}, which refnn lacks; expected {DTYPES}")
+        raise ValueError(
+            f"{where}: dtype = {short(name)}, which refnn lacks; expected {' or '.join(DTYPES)}"
+        )
     return str(name)

@@ -41,7 +41,10 @@ def _source(name: str, node: Any) -> Any:
         raise ValueError(f"{where} = {short(node)}; expected one tensor") from None
     for key, value in kwargs.items() if isinstance(kwargs, dict) else [("kwargs", kwargs)]:
         if value is not None and (key, value) != ("training", False):
-            raise ValueError(f"layer {name!r} is called with {short(key)} = {short(value)}")
+            raise ValueError(
+                f"layer {name!r} is called with {short(key)} = {short(value)}; expected its input "
+                "alone"
+            )
     if (call, output) != (0, 0):
         raise ValueError(f"{where} = {short(node)}; expected the first output of {short(source)}")
     return source

@@ -78,9 +78,8 @@ def live_state(model: Any, description: Description) -> KerasState:
     if optimizer is None:
         return state
     live = model.optimizer
-    rate = live._learning_rate
     if not isinstance(optimizer.arguments["learning_rate"], Described):
-        state = state._replace(floatx=numpy(rate).dtype.name)
+        state = state._replace(floatx=numpy(live.learning_rate).dtype.name)
     state = state._replace(iterations=int(numpy(live.iterations)))
     if not live.built:
         return state
@@ -92,7 +91,7 @@ def live_state(model: Any, description: Description) -> KerasState:
         if missing:
             raise ValueError(f"the optimizer holds no {missing[0]}; was it built for this model?")
         slots[slot] = np.concatenate([numpy(named[key]) for key in keys], axis=None)
-    product = float(numpy(live._u_product)) if optimizer.name == "Nadam" else 1.0
+    product = float(numpy(live.variables[-1])) if optimizer.name == "Nadam" else 1.0
     return state._replace(slots=slots, u_product=product)
 
 
