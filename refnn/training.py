@@ -13,6 +13,7 @@ import numpy as np
 
 from refnn import checks, guards, own
 from refnn.initializers import Initializer
+from refnn.labels import class_rows
 from refnn.losses import Loss, threshold_of, value_and_gradient, value_of
 from refnn.network import Network
 from refnn.optimizers import SGD, Optimizer, update
@@ -126,6 +127,7 @@ def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluati
     """
     guards.check_model(model)
     theta = state.theta if isinstance(state, State) else state
+    y = class_rows(model, theta, y)
     guards.check_data(model, theta, x, y)
     checks.finite("theta", theta)
     network, loss, _ = model.asked

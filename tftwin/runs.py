@@ -6,6 +6,7 @@ import numpy as np
 
 from refnn import guards
 from refnn.datasets import batches
+from refnn.labels import class_rows_of_run
 from refnn.runs.checkpoints import Checkpoint
 from refnn.runs.description import describe_data, describe_model
 from refnn.runs.diagnosis import non_finite, why_not_finite
@@ -55,6 +56,7 @@ def fit(
         As ``refnn.fit``. To continue a run that is in a file, give ``fit`` its state and history.
     """
     guards.check_model(model, "tftwin")
+    y, validation = class_rows_of_run(model, state, y, validation)
     plan = check_plan(
         model,
         state,

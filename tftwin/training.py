@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from refnn import checks, guards
+from refnn.labels import class_rows
 from refnn.state import Evaluation, Gradients, State, Step
 from refnn.typing import Array, Masks
 from tftwin.losses import Loss, threshold_of
@@ -131,6 +132,7 @@ def evaluate(model: Model, state: State | Array, x: Array, y: Array) -> Evaluati
     """Return the data loss and the accuracy over all rows at once, of a state or of a θ."""
     theta = state.theta if isinstance(state, State) else state
     guards.check_twin(model, theta)
+    y = class_rows(model, theta, y)
     guards.check_data(model, theta, x, y)
     checks.finite("theta", theta)
     y_pred = predict(model, theta, x)

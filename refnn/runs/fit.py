@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from refnn import checks, guards
+from refnn.labels import class_rows_of_run
 from refnn.runs.checkpoints import Checkpoint, load_run
 from refnn.runs.description import (
     check_rates,
@@ -50,7 +51,8 @@ def fit(
     state : State
         The start: ``model.initial_state(rng)``, or the state of an earlier run.
     x, y : Array, (N, inputs), (N, outputs)
-        Training data, of the dtype of ``state.theta``.
+        Training data, of the dtype of ``state.theta``. For a loss that takes distributions y may
+        be class numbers, (N,) or (N, 1) of an integer dtype.
     epochs, batch_size : int
         Passes over the data, those of ``history`` included; rows in a batch (or fewer in the last).
     rng : numpy.random.Generator, optional
@@ -92,6 +94,7 @@ def fit(
     no attributes or has these already. If the checkpoint could not be saved then, a note says so.
     """
     guards.check_model(model)
+    y, validation = class_rows_of_run(model, state, y, validation)
     plan = check_plan(
         model,
         state,
@@ -175,6 +178,7 @@ def resume(
     guards.check_model(model)
     run, batch_size = load_run(checkpoint.path), checks.count("batch_size", batch_size)
     check_same(checkpoint.path, run.description, describe_model(model, batch_size))
+    y, validation = class_rows_of_run(model, run.state, y, validation)
     guards.check_run(model, run.state, x, y, validation)
     check_same(checkpoint.path, run.description, describe_data(x, y, validation))
     check_same(checkpoint.path, run.description, describe_computed(model, y))

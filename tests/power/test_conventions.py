@@ -352,6 +352,23 @@ def yes_or_no_from_logits(text, dtype):
         assert numbers(one.per_sample(*y)) == [1024, 0]
 
 
+@holds("class numbers")
+def class_numbers(text, dtype):
+    assert "y (N,) or (N, 1) of an integer dtype becomes one-hot rows" in text
+    model = Model(refnn.multilayer([2, 3], refnn.Tanh()), losses.SoftmaxCrossentropy())
+    theta, x = np.arange(9).astype(dtype), np.ones((3, 2), dtype)
+    rows, y = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype), np.array([2, 0, 1])
+    for one_side, evaluate in zip(
+        (model, twin(model)), (refnn.evaluate, tftwin.evaluate), strict=True
+    ):
+        expected = evaluate(one_side, theta, x, rows)
+        assert (
+            evaluate(one_side, theta, x, y) == evaluate(one_side, theta, x, y[:, None]) == expected
+        )
+        with refused("y: row 1 is class 3; expected 0 to 2"):
+            evaluate(one_side, theta, x, np.array([0, 3, 1]))
+
+
 @holds("labels")
 def labels(text, dtype):
     assert "each row a distribution, or numbers from 0 to 1 for a binary one; checked" in text

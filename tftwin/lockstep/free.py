@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from refnn import checks, guards
+from refnn.labels import class_rows
 from refnn.runs.memory import keep_freed_memory
 from refnn.state import State
 from refnn.training import Model, train_step
@@ -80,6 +81,7 @@ def run_free(
     """
     guards.check_model(model)
     guards.check_state(model, state)
+    y = class_rows(model, state.theta, y)
     guards.check_data(model, state.theta, x, y)
     guards.check_finite(model, state)
     check_rows(rows, len(x))

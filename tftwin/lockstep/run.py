@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from refnn import checks, guards
+from refnn.labels import class_rows
 from refnn.layers import Activation
 from refnn.record import Entry, record, state_entries
 from refnn.runs.memory import keep_freed_memory
@@ -120,6 +121,7 @@ def _checked(model: Model, state: State, number: int, batch: Any) -> tuple[Array
     masks: Masks = drawn[0] if drawn else ()
     try:
         with np.errstate(all="ignore"):
+            y = class_rows(model, state.theta, y)
             guards.check_data(model, state.theta, x, y)
             guards.check_masks(model.network, masks, len(x), x.dtype)
     except (TypeError, ValueError) as error:

@@ -1,11 +1,12 @@
 """Faults in refnn/guards.py and refnn/checks.py."""
 
 from tests.faults import checks
-from tests.faults.planting import at
+from tests.faults.planting import F64, at
 
 # fmt: off
 targets = at("refnn.guards:check_targets", checks.guards, "", "labels that are no distribution")
 masks = at("refnn.guards:check_masks", checks.masks, "", "other numbers")
+rows = at("refnn.labels:class_rows", checks.labels, "", "class numbers")
 fast = at("refnn.guards:check_batch", checks.guards, "", "another dtype")
 
 FAULTS = [
@@ -23,6 +24,19 @@ FAULTS = [
           note="what the layer multiplies by, taken on trust"),
     masks("guard: no mask is asked for", "and type(masks) is tuple and not masks", "or not masks",
           stage="no masks", note="training without dropout, silently"),
+    rows("labels: counted from 1", "np.arange(len(labels)), labels]",
+         "np.arange(len(labels)), labels - 1]", note="as R and MATLAB count"),
+    rows("labels: the columns are the rows", "rows[np.arange(len(labels)), labels]",
+         "rows[labels, np.arange(len(labels))]", note="transposed"),
+    rows("labels: always float32", "(len(labels), classes), dtype)",
+         "(len(labels), classes), np.float32)", dtypes=F64,
+         why="float32 is what it should be", note="a dtype by name"),
+    rows("labels: one class too many is let in", "labels >= classes", "labels > classes",
+         stage="a class too many", note="off by one"),
+    rows("labels: -1 is the last class", "(labels < 0) | ", "", stage="a class below 0",
+         note="NumPy counts from the end"),
+    rows("labels: floats are cut", "if not whole:", "if False:", stage="floats",
+         note="0.9 is class 0"),
     at("refnn.checks:finite", checks.guards, "", "NaN")(
         "guard: NaN compared", "~np.isfinite(value)", "value == np.nan", note="NaN equals nothing",
     ),

@@ -12,6 +12,7 @@ import numpy as np
 from refnn import fit, load_model, load_state, save_model, save_state
 from refnn.activations import Relu, Tanh
 from refnn.datasets import batches, one_hot, standardize
+from refnn.labels import class_rows
 from refnn.layers import Activation, Dense
 from refnn.losses import MeanSquaredError, SigmoidCrossentropy, SoftmaxCrossentropy
 from refnn.network import Network, multilayer
@@ -173,6 +174,28 @@ def preparation(dtype: Any, part: str) -> None:
     epochs = [[i for b in batches(20, 6, rng) for i in b.tolist()] for _ in range(2)]
     demand(all(sorted(e) == list(range(20)) for e in epochs), "every row once", epochs)
     demand(epochs[0] != epochs[1] != list(range(20)), "shuffled anew", epochs)
+
+
+def labels(dtype: Any, part: str) -> None:
+    """Class numbers become the rows that are worked out by hand, and others are refused."""
+    model = Model(Network([Dense(2, 3)]), SoftmaxCrossentropy(), SGD(0.1))
+    theta, numbers = np.zeros(9, dtype), np.array([2, 0, 1])
+    expected = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype)
+    for y in (numbers, numbers.astype(np.uint8)[:, None]):
+        rows = class_rows(model, theta, y)
+        demand(rows.dtype == dtype and np.array_equal(rows, expected), "class numbers", rows)
+    for wrong, stage in (
+        (numbers + 1, "a class too many"),
+        (numbers - 1, "a class below 0"),
+        (numbers.astype(dtype), "floats"),
+    ):
+        try:
+            found = class_rows(model, theta, wrong)
+        except (TypeError, ValueError):
+            continue
+        except IndexError as error:
+            raise CheckError(stage, error) from None
+        raise CheckError(stage, found)
 
 
 def guards(dtype: Any, part: str) -> None:
