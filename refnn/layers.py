@@ -21,7 +21,7 @@ from refnn.checks import Checked, Count, Flag, Share
 from refnn.typing import Array
 
 LARGEST = 2**31
-"""No W has more numbers."""
+"""No W and no mask has more numbers."""
 
 
 @dataclass(frozen=True)

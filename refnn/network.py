@@ -16,7 +16,7 @@ import numpy as np
 from refnn import checks
 from refnn.activations import Function
 from refnn.initializers import He, Initializer, Zeros
-from refnn.layers import Activation, Dense, Dropout, Layer
+from refnn.layers import LARGEST, Activation, Dense, Dropout, Layer
 from refnn.typing import Array, Masks
 
 
@@ -141,6 +141,8 @@ class Network:
         """Draw a mask (rows, width) for each Dropout layer, in their order; float32 by default."""
         checks.generator(rng)
         rows = checks.count("rows", rows)
+        if rows * max((width for _, width, _ in self.dropouts), default=0) > LARGEST:
+            raise ValueError(f"rows = {checks.short(rows)}; expected a mask of at most {LARGEST}")
         dtype = checks.float_type(np.float32 if dtype is None else dtype)
         return tuple(layer.draw(rng, (rows, width), dtype) for _, width, layer in self.dropouts)
 

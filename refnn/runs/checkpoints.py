@@ -214,7 +214,9 @@ def load_run(path: str | PathLike[str]) -> Run:
     with npz.reading(f"{path}: run", f"a description of at most {TEXT} bytes"):
         described = json.loads(bytes(text[:TEXT]))
         generator = described["generator"]
-        description = {str(name): str(part) for name, part in described["description"].items()}
+        description = described["description"]
+        if not all(isinstance(text, str) for text in description.values()):
+            raise ValueError("a description that is no text")
         run = Run(state, history, epochs, generator, description)
         rng = run.rng()
         if rng is not None and rng.bit_generator.state != generator:  # 1.5 becomes 1

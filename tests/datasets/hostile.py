@@ -176,13 +176,14 @@ def member_changed(rng, data, path):
     members = members_of(path)
     names = sorted(members)
     name = names[rng.integers(len(names))]
+    others = [other for other in NAMES if other not in members]
     change = rng.integers(9)
     if change == 0:
-        members[NAMES[rng.integers(len(NAMES))]] = members.pop(name)
+        members[others[rng.integers(len(others))]] = members.pop(name)
     elif change == 1:
         del members[name]
     elif change == 2:
-        members[NAMES[rng.integers(len(NAMES))]] = npy(X)
+        members[others[rng.integers(len(others))]] = npy(X)
     elif change == 3:
         members[name] = pickled(((1,), (1, 1))[rng.integers(2)])
     elif change == 4:

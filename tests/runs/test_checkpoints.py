@@ -331,6 +331,9 @@ BAD_RUN = {
         RUN | {"run": described(generator=np.random.default_rng(3).bit_generator.state
             | {"state": {"state": float("nan"), "inc": 1}})}, "run cannot be read",
     ),
+    "a description that is no text": (
+        RUN | {"run": described(description={"loss": {}})}, "run cannot be read",
+    ),
     "no description": (RUN | {"run": described(description=[1])}, "run cannot be read"),
 }  # fmt: skip
 
