@@ -54,6 +54,12 @@ def draw(rng):
         )
 
     layers = [keras.layers.Flatten()] if len(shape) > 1 else []
+    if rng.random() < 0.15:
+        scale, offset = (
+            float(rng.choice([1 / 255, 1 / 127.5, 0.3])),
+            float(rng.choice([0, -1, 0.1])),
+        )
+        layers.insert(0, keras.layers.Rescaling(scale, offset))
     for _ in range(int(rng.integers(0, 4))):
         layers += _hidden(rng, dense)
     final = None if last == "logits" else last
@@ -183,9 +189,7 @@ def main(count, first=0):
         finite += report.found.unbounded == 0
         bits, numbers = bits + report.found.bit_equal, numbers + report.found.elements
         if report.status:
-            print(
-                f"seed {seed}: {str(report).splitlines()[0]} {report.inspection.lacks}", flush=True
-            )
+            print(f"seed {seed}: {str(report).splitlines()[0]} {report.lacks}", flush=True)
     print(f"{count} models: {dict(status)}")
     print(f"{numbers:,} numbers, {bits / max(numbers, 1):.1%} bit-equal")
     print(f"{finite} models with every number under a finite bound")

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from refnn import L2, SGDM, Adagrad, Adam, ExponentialDecay, LeakyRelu, RMSProp
+from refnn import (
+    L2,
+    SGDM,
+    Adagrad,
+    Adam,
+    ExponentialDecay,
+    LeakyRelu,
+    Nadam,
+    Nesterov,
+    RMSProp,
+)
 from tftwin.cards import CARDS
 from tftwin.lockstep.roundoff import exact
 
@@ -15,6 +25,16 @@ EXAMPLES = {
     "momentum-one-minus-beta": (SGDM, {}, [1.0, 1.0, 1.0], [0.1] * 3, "-0.0561", "-0.561"),
     "momentum-rate-inside": (SGDM, {}, [1.0, 1.0], [0.1, 0.05], "-0.0195", "-0.024"),
     "momentum-beta-float32": (SGDM, {}, [1.0, 1.0], [1.0, 1.0], "-0.29", "-0.28999999762"),
+    "nadam-beta-float32": (
+        *(Nadam, {"momentum_decay": 1.0, "epsilon": 0.0}, [1.0], [1.0]),
+        *("-1.062787803", "-1.062787824"),
+    ),
+    "nesterov-one-minus-beta": (Nesterov, {}, [1.0] * 3, [0.1] * 3, "-0.08049", "-0.8049"),
+    "nesterov-rate-inside": (
+        *(Nesterov, {}, [1.0] * 3, [0.1, 0.05, 0.025]),
+        *("-0.0411475", "-0.05269"),
+    ),
+    "nesterov-beta-float32": (Nesterov, {}, [1.0], [1.0], "-0.19", "-0.18999999762"),
     "adagrad-epsilon-place": (Adagrad, {"epsilon": 1e-3}, [1e-3], [1.0], "-0.5", "-0.0316070"),
     "adagrad-start": (Adagrad, {"epsilon": 0.0}, [0.01], [1.0], "-1", "-0.0316070"),
     "rmsprop-epsilon-place": (RMSProp, {"epsilon": 1.0}, [1.0], [1.0], "-0.7597469", "-0.9534626"),
@@ -33,7 +53,7 @@ def test_both_numbers(card):
     w, slots = np.zeros(1), tuple(np.zeros(1) for _ in own.slot_names)
     other, parts = w, slots
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
-        g, counted = np.array([g]), {"t": t} if card.of == "adam" else {}
+        g, counted = np.array([g]), {"t": t} if "adam" in card.of else {}
         w, slots = own.rule(w, g, slots, t, rate)
         other, *parts = card.function(other, g, *parts, learning_rate=rate, **others, **counted)
     if card.kind == "form":  # refnn's value, but for its roundings

@@ -9,7 +9,8 @@ from tftwin.cards.adam import ADAM
 from tftwin.cards.adaptive import ADAGRAD, RMSPROP
 from tftwin.cards.card import Card
 from tftwin.cards.casts import CASTS
-from tftwin.cards.momentum import MOMENTUM
+from tftwin.cards.momentum import MOMENTUM, NESTEROV
+from tftwin.cards.nadam import NADAM
 from tftwin.cards.rates import RATES
 
 CARDS: tuple[Card, ...] = (
@@ -17,9 +18,11 @@ CARDS: tuple[Card, ...] = (
     *dense.CARDS,
     *losses.CARDS,
     *MOMENTUM,
+    *NESTEROV,
     *ADAGRAD,
     *RMSPROP,
     *ADAM,
+    *NADAM,
     *RATES,
     *CASTS,
     *rules.CARDS,

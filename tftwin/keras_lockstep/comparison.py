@@ -23,6 +23,7 @@ from tftwin.keras_lockstep.live import rate_dtype_of, unchanged
 from tftwin.keras_lockstep.report import KerasReport
 from tftwin.keras_lockstep.side import KerasSide
 from tftwin.keras_models import Inspection, construct, inspect
+from tftwin.keras_models.description import STAGES
 from tftwin.keras_models.rules import rate_of
 from tftwin.lockstep import ledger
 from tftwin.lockstep.bounds import with_kernels
@@ -102,6 +103,18 @@ def compare_keras(
         return compared.report()
 
 
+def scope(inspection: Inspection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the stages that can be compared, and what stands in the way of the others.
+
+    Keras' rule is here in NumPy, so that its update needs no rule of refnn.
+    """
+    description = inspection.description
+    known = description.optimizer is not None and "gradient" in inspection.stages
+    if known and not any(lack.stage == "update" for lack in description.lacks):
+        return STAGES, ()
+    return inspection.stages, inspection.lacks
+
+
 class _Judge(Judge):
     """Keras adds the data loss and one penalty for each layer with L2, in any order."""
 
@@ -127,9 +140,10 @@ class _Comparison:
 
     def __init__(self, inspection: Inspection, live: Any) -> None:
         self.inspection, self.side = inspection, KerasSide(live, inspection)
-        self.updates = "update" in inspection.stages
+        self.stages, self.lacks = scope(inspection)
+        self.updates = "update" in self.stages
         rate_dtype = rate_dtype_of(live.optimizer) if self.updates else "float32"
-        self.model = model_of(inspection, rate_dtype)
+        self.model = model_of(inspection, rate_dtype, self.updates)
         self.judge = _Judge(self.model, for_bounds(self.model))
         self.rows = 0
         self.case: Case | None = None
@@ -166,7 +180,7 @@ class _Comparison:
 
     def _keep(self, entry: Entry) -> bool:
         """Whether a number belongs to what can be compared."""
-        stages, part = self.inspection.stages, entry.stage.split()[-1]
+        stages, part = self.stages, entry.stage.split()[-1]
         if part == "forward":
             return True
         if "gradient" not in stages:
@@ -181,11 +195,13 @@ class _Comparison:
         account = self.account
         return KerasReport(
             inspection=self.inspection,
+            stages=self.stages,
+            lacks=self.lacks,
             found=found,
             rows=self.rows,
             conventions=conventions_of(self.inspection)
             + ([] if account is None else account.conventions()),
-            apart=None if account is None or account.own is None else account.apart,
+            apart=None if account is None else account.apart,
             explanations=explained,
         )
 
@@ -213,4 +229,5 @@ def _forward(inspection: Inspection, live: Any, x: Array, inputs: Array) -> Kera
     found = Report(steps=1, divergences=judge_records(rows, 1, ours, keras))
     found.rows = list(rows.values())
     explanations = [Explanation(d) for d in in_order(found.divergences)]
-    return KerasReport(inspection, found, len(inputs), explanations=explanations)
+    stages, lacks = scope(inspection)
+    return KerasReport(inspection, stages, lacks, found, len(inputs), explanations=explanations)

@@ -46,7 +46,7 @@ class Account:
     def __init__(self, described: Described, state: State) -> None:
         self.described, self.dtype = described, state.theta.dtype
         kind, self.own = kind_of(described), refnn_rule(described)
-        self.cards: list[Card] = list(kind.cards) if self.own is not None else []
+        self.cards: list[Card] = list(kind.cards)
         keras, ours = starts(described, state)
 
         def rule(function: Any, **more: float) -> Rule:
@@ -67,8 +67,6 @@ class Account:
         one, other = (float(self.dtype.type(number)) for number in (rate, own_rate))
         if one != other:
             self.rates = max(self.rates, (abs(one - other) / other, rate, own_rate))
-        if self.own is None:
-            return
         g = gradient.astype(np.float64)
         with np.errstate(all="ignore"):
             rule, slots = self.keras

@@ -279,8 +279,7 @@ def _rules(
     for card in kind.cards:
         yield f"Keras' update is that of {card.name}", Rule(card.function, given, rate, names)
     own = refnn_rule(described)
-    if own is not None and len(own.slot_names) == len(names):
-        yield "Keras' update is refnn's own", replace(own, learning_rate=rate)
+    yield "Keras' update is refnn's own", replace(own, learning_rate=rate)
     for name, factor in factors(case):
         if factor > 0:
             rule = Rule(kind.function, given, rate * factor, names)

@@ -75,14 +75,13 @@ def widened(array: Any, roundings: int) -> Any:
     return Rounded(array.value, bound, array.unit)
 
 
-def model_of(inspection: Inspection, rate_dtype: str) -> Model:
+def model_of(inspection: Inspection, rate_dtype: str, updates: bool) -> Model:
     """Return refnn's model with Keras' forms in it; the loss must be known.
 
-    ``rate_dtype`` is that of Keras' learning rate.
+    ``rate_dtype`` is that of Keras' learning rate; without ``updates`` nobody asks the rule.
     """
     described, loss = inspection.description.optimizer, inspection.loss
     assert loss is not None
-    updates = "update" in inspection.stages and described is not None
     optimizer: Any = keras_rule(described, rate_dtype) if updates and described else SGD()
     regularizer = inspection.regularizer
     if regularizer is not None and inspection.description.dtype == "float64":

@@ -36,7 +36,9 @@ class KerasReport:
     Attributes
     ----------
     inspection : Inspection
-        The model on both sides: ``mappings`` says what became what, ``lacks`` what refnn lacks.
+        The model on both sides: ``mappings`` says what became what.
+    stages, lacks : tuple of str
+        What was compared, and what stands in the way of the rest.
     found : Report
         Of ``tftwin.lockstep``: rows and divergences; "tftwin" is Keras there.
     rows : int
@@ -44,13 +46,14 @@ class KerasReport:
     conventions : list of Convention
         Differences that have a name: Keras computes another thing, and this very thing.
     apart : float or None
-        How far refnn's own move is from Keras', as a share of the largest; None if refnn has no
-        such rule.
+        How far refnn's own move is from Keras', as a share of the largest; None without updates.
     explanations : list of Explanation
         The divergences in the order of computation, the first one first.
     """
 
     inspection: Inspection
+    stages: tuple[str, ...]
+    lacks: tuple[str, ...]
     found: Report
     rows: int
     conventions: list[Convention] = field(default_factory=list)
@@ -67,7 +70,7 @@ class KerasReport:
         """0 agrees; 1 diverges; 2 not all of it could be compared."""
         if not self.agreed:
             return NOT_COMPARED if self.found.stopped and not self.found.divergences else DIVERGES
-        return NOT_COMPARED if self.inspection.lacks else AGREES
+        return NOT_COMPARED if self.lacks else AGREES
 
     @property
     def update_to_the_bit(self) -> bool:
@@ -81,7 +84,7 @@ class KerasReport:
 
 def verdict(report: KerasReport) -> str:
     """Return the outcome in one sentence."""
-    found, inspection = report.found, report.inspection
+    found = report.found
     steps = f"{_count(found.steps, 'step')} of {_count(report.rows, 'row')}"
     if found.stopped and not found.divergences:
         return f"stopped: {found.stopped}; before that nothing diverged"
@@ -94,11 +97,11 @@ def verdict(report: KerasReport) -> str:
         return f"diverges at step {first.divergence.step}, stage {stage}{why}"
     names = sorted({convention.name for convention in report.conventions})
     named = f"; named conventions: {', '.join(names)}" if names else ""
-    if inspection.lacks:
-        stages = ", ".join(inspection.stages)
+    if report.lacks:
+        stages = ", ".join(report.stages)
         return (
             f"agrees as far as refnn goes ({stages}), in {steps}{named}; not compared: "
-            f"{'; '.join(inspection.lacks)}"
+            f"{'; '.join(report.lacks)}"
         )
     return f"agrees, number by number, in {steps}{named}"
 
@@ -159,9 +162,7 @@ def update_lines(report: KerasReport) -> list[str]:
     if not any(e.divergence.stage.endswith(("update", "slots")) for e in report.explanations):
         exactly = "to the bit" if report.update_to_the_bit else "within its bound"
         own = ""
-        if report.apart is None:
-            own = "; refnn has no such rule"
-        elif report.apart:
+        if report.apart:
             names = ", ".join(c.name for c in report.conventions if c.stage == "update")
             own = f"; refnn's differs by up to {report.apart:.2g} of the move"
             own += f": {names}" if names else ", which are roundings"
@@ -189,7 +190,7 @@ def what_to_do(report: KerasReport) -> list[str]:
             "What to do: nothing. If your own calculation differs in the update, use Keras' "
             "formula, or refnn's optimizer in its place."
         )
-    elif report.agreed and not report.inspection.lacks:
+    elif report.agreed and not report.lacks:
         lines.append("What to do: nothing.")
     return [*lines, EAGER, FIT]
 
@@ -208,7 +209,7 @@ def to_json(report: KerasReport) -> dict[str, Any]:
         "status": report.status,
         "source": report.inspection.source,
         "mappings": list(report.inspection.mappings),
-        "lacks": list(report.inspection.lacks),
+        "lacks": list(report.lacks),
         "apart": report.apart,
         "conventions": [
             {"stage": c.stage, "name": c.name, "size": c.size, "sentence": c.sentence}

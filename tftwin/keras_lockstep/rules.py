@@ -69,7 +69,9 @@ KINDS = {
     "momentum": Kind(
         momentum.keras_momentum, {"momentum": "beta"}, ("momentum",), "SGDM", momentum.MOMENTUM
     ),
-    "Nesterov": Kind(momentum.keras_nesterov, {"momentum": "beta"}, ("momentum",), "Nesterov"),
+    "Nesterov": Kind(
+        momentum.keras_nesterov, {"momentum": "beta"}, ("momentum",), "Nesterov", momentum.NESTEROV
+    ),
     "Adagrad": Kind(
         adaptive.adagrad_epsilon_inside,
         {"epsilon": "epsilon"},
@@ -85,7 +87,7 @@ KINDS = {
         adaptive.RMSPROP,
     ),
     "Adam": Kind(adam.keras_adam, BETAS, ("momentum", "velocity"), "Adam", adam.ADAM),
-    "Nadam": Kind(nadam.keras_nadam, BETAS, ("momentum", "velocity"), "Nadam"),
+    "Nadam": Kind(nadam.keras_nadam, BETAS, ("momentum", "velocity"), "Nadam", nadam.NADAM),
 }
 
 
@@ -120,10 +122,12 @@ def keras_rate(described: Described, dtype: str) -> Rate:
 
 
 def refnn_rule(described: Described) -> Any:
-    """Return refnn's rule of that name, with the same hyper-parameters; None if there is none."""
-    kind = kind_of(described)
-    made = getattr(optimizers, kind.refnn, None)
-    return None if made is None else made(0.0, **arguments_of(described))
+    """Return refnn's rule of that name, with the same hyper-parameters, at the rate 0.
+
+    Keras' Nadam counts in steps: its ``momentum_decay`` is 1.
+    """
+    more = {"momentum_decay": 1.0} if described.name == "Nadam" else {}
+    return getattr(optimizers, kind_of(described).refnn)(0.0, **arguments_of(described), **more)
 
 
 def moves(rule: Any, slots: Slots, g: Array, t: int, lr: float) -> tuple[Array, Slots]:
