@@ -186,7 +186,7 @@ def test_cards_have_names_of_their_own_hints_and_a_task():
         assert all(len(h) > 2 for h in card.hints), card.name
         assert card.sentence
         assert card.formula != card.refnn
-    assert {c.of for c in CARDS} - set(TASKS) <= {"constant"}
+    assert {c.of for c in CARDS} - set(TASKS) <= {"constant", "nesterov", "nadam"}
 
 
 def test_the_step_of_the_grammar_is_refnn_s_step():
