@@ -5,8 +5,8 @@ import pytest
 
 import refnn
 from refnn import losses
-from tests.helpers import assert_same_bits, refused
-from tests.keras.files import small_model
+from tests.helpers import assert_same_bits, bits, refused
+from tests.keras.files import small_model, with_config, with_weights
 from tftwin.keras_models import inspect, read, write
 from tftwin.keras_models.library import keras, tf
 from tftwin.lockstep.bounds import bounds_of_step
@@ -249,6 +249,49 @@ def test_slots_are_taken_by_name_and_step():
     assert state.step == 2
     assert np.array_equal(state.slots[0], m)
     assert np.array_equal(state.slots[1], v)
+
+
+def test_the_rate_is_the_one_that_the_optimizer_has_now(tmp_path):
+    model = small_model()
+    model.optimizer.learning_rate = 0.5
+    model.save(tmp_path / "x.keras")
+    for source in (model, tmp_path / "x.keras"):
+        assert read(source).model.optimizer == refnn.Adam(0.5)
+
+
+@pytest.mark.parametrize("name", ["adam", "Adam"])
+def test_older_files_have_the_name_of_an_optimizer_alone(tmp_path, name):
+    """Keras 3.0 to 3.3 write "adam"; its learning rate stands with the weights."""
+
+    def older(config):
+        config["compile_config"]["optimizer"] = name
+
+    model = small_model()
+    model.optimizer.learning_rate = 0.25
+    model.save(tmp_path / "x.keras")
+    one = read(tmp_path / "x.keras")
+    other = read(with_config(tmp_path / "older.keras", tmp_path / "x.keras", older))
+    assert other.model == one.model
+    assert bits(other.state) == bits(one.state)
+    assert other.model.optimizer == refnn.Adam(0.25)
+
+
+def test_older_files_have_the_product_of_nadam_before_its_slots(tmp_path):
+    def older(file):
+        group = file["optimizer/vars"]
+        numbers = [group[str(i)][()] for i in range(len(group))]
+        file["optimizer"].pop("vars")
+        for i, number in enumerate([*numbers[:2], numbers[-1], *numbers[2:-1]]):
+            file[f"optimizer/vars/{i}"] = number
+
+    model = chain(LAYERS.Dense(3))
+    model.compile("nadam", "mse")
+    model.train_on_batch(*data(model, "mse"))
+    model.save(tmp_path / "x.keras")
+    one = inspect(tmp_path / "x.keras")
+    other = inspect(with_weights(tmp_path / "older.keras", tmp_path / "x.keras", older))
+    assert bits(other.state) == bits(one.state)
+    assert other.keras_state.u_product == one.keras_state.u_product < 1
 
 
 # What refnn lacks --------------------------------------------------------------------------------

@@ -158,7 +158,12 @@ def _loss(value: Any) -> Described:
 
 
 def _optimizer(value: Any) -> Described:
-    name, config = an_object("optimizer", value, ("keras.optimizers",))
+    """Return an optimizer; Keras 3.3 and older write the name alone of one that has defaults."""
+    if isinstance(value, str):
+        names = [name for name in OPTIMIZERS if value in (name, name.lower())]
+        name, config = (names or [value])[0], {"learning_rate": 0.01 if "SGD" in names else 0.001}
+    else:
+        name, config = an_object("optimizer", value, ("keras.optimizers",))
     if name not in OPTIMIZERS:
         raise ValueError(
             f"optimizer {short(name)}, which refnn lacks; expected {', '.join(OPTIMIZERS)}"

@@ -1,5 +1,7 @@
 """Keras' side to refnn's: layers, loss, penalty, optimizer, slots; and each change in words."""
 
+from dataclasses import replace
+
 from refnn import activations, losses
 from refnn.activations import Function
 from refnn.layers import Activation, Dense, Dropout, Layer
@@ -19,6 +21,7 @@ HIDDEN = ("softmax", "sigmoid")
 
 def to_refnn(source: str, description: Description, keras_state: KerasState) -> Inspection:
     """Return a Keras model with all that it is in refnn."""
+    description = with_rate(description, keras_state.rate)
     said: list[str] = []
     lacks = list(description.lacks)
     loss, hidden = _loss(description, keras_state, said, lacks)
@@ -55,6 +58,14 @@ def to_refnn(source: str, description: Description, keras_state: KerasState) -> 
         lacks=tuple(lack.what for lack in lacks),
         stages=STAGES[:first],
     )
+
+
+def with_rate(description: Description, rate: float | None) -> Description:
+    """Return the description with the learning rate that the optimizer has now."""
+    if rate is None or description.optimizer is None:
+        return description
+    arguments = description.optimizer.arguments | {"learning_rate": rate}
+    return replace(description, optimizer=replace(description.optimizer, arguments=arguments))
 
 
 # Layers ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 
 from refnn.typing import Array
 from tftwin.keras_models import weights
+from tftwin.keras_models.allowlist import not_negative
 from tftwin.keras_models.description import Described, Description
 
 OPTIMIZER = "optimizer/vars"
@@ -28,6 +29,8 @@ class KerasState(NamedTuple):
     """The dtype of the learning rate and of the loss: Keras' global floatx."""
     u_product: float = 1.0
     """Of Nadam: the product of its factors so far."""
+    rate: float | None = None
+    """The learning rate now, if it is a variable."""
 
 
 def slot_names(optimizer: Described | None) -> tuple[str, ...]:
@@ -74,7 +77,11 @@ def read_state(description: Description, content: bytes, where: str) -> KerasSta
 
 
 def _read_optimizer(file: weights.File, description: Description, theta: Array) -> KerasState:
-    """Read [iteration, learning_rate, then the slots of each parameter in turn, u_product]."""
+    """Read [iteration, learning_rate, then the slots of each parameter in turn, u_product].
+
+    The learning rate is the variable's: a callback may have changed it. Keras 3.6 and older have
+    u_product before the slots.
+    """
     optimizer = description.optimizer
     fresh = first_slots(optimizer, theta)
     state = KerasState(theta, fresh, floatx=description.dtype)
@@ -89,11 +96,8 @@ def _read_optimizer(file: weights.File, description: Description, theta: Array) 
     if not isinstance(said, Described):
         rate = weights.read_array(file, f"{OPTIMIZER}/1", (), *FLOATS)
         number, floatx = 2, rate.dtype.name
-        if float(rate) != said:
-            raise ValueError(
-                f"{file.where}: learning_rate is {said} in config.json, but {OPTIMIZER}/1 is "
-                f"{float(rate)}"
-            )
+        said = not_negative(f"{file.where}: {OPTIMIZER}/1, the learning rate", float(rate))
+        state = state._replace(rate=said)
     state = state._replace(iterations=iterations, floatx=floatx)
     shapes = [shape for layer in description.layers for shape in layer.shapes()]
     nadam = optimizer.name == "Nadam"
@@ -104,6 +108,9 @@ def _read_optimizer(file: weights.File, description: Description, theta: Array) 
         raise ValueError(
             f"{file.where}: {OPTIMIZER} holds {held} arrays; {optimizer.name} has {built}"
         )
+    product, first = 1.0, number
+    if nadam and weights.shape_of(file, f"{OPTIMIZER}/{number}") == ():  # older Keras
+        number += 1
     found: dict[str, list[Array]] = {name: [] for name in fresh}
     for shape in shapes:
         for name in fresh:
@@ -111,7 +118,7 @@ def _read_optimizer(file: weights.File, description: Description, theta: Array) 
             found[name].append(weights.read_array(file, path, shape, theta.dtype))
             number += 1
     slots = {name: np.concatenate(parts, axis=None) for name, parts in found.items()}
-    product = 1.0
     if nadam:
-        product = float(weights.read_array(file, f"{OPTIMIZER}/{number}", (), theta.dtype))
+        last = number if number < built else first
+        product = float(weights.read_array(file, f"{OPTIMIZER}/{last}", (), theta.dtype))
     return state._replace(slots=slots, u_product=product)

@@ -67,6 +67,13 @@ def size(file: File, path: str) -> int:
         return int(group.get_num_objs())
 
 
+def shape_of(file: File, path: str) -> tuple[int, ...] | None:
+    """Return the shape of an array; None for what is none. No link is followed."""
+    found = _found(file, path)
+    with _one_error(f"{file.where}: {path}"):
+        return tuple(found.shape) if isinstance(found, _h5py().h5d.DatasetID) else None
+
+
 def read_array(file: File, path: str, shape: tuple[int, ...], *dtypes: np.dtype[Any]) -> Array:
     """Read one array, which must have exactly this shape and one of these dtypes.
 
