@@ -12,6 +12,7 @@ from refnn import train_step
 from tests.keras.random_models import compare
 from tftwin import compare_keras
 from tftwin.__main__ import main
+from tftwin.keras_lockstep import live, side
 from tftwin.keras_lockstep.report import text, to_json, verdict
 from tftwin.keras_models import read
 from tftwin.keras_models.library import keras
@@ -276,3 +277,37 @@ def test_random_models_agree():
         assert report.agreed, verdict(report)
         agreed += 1
     assert agreed >= 10
+
+
+# Mistakes in the comparison ----------------------------------------------------------------------
+
+
+OTHER_ROWS = [1, 0, *range(2, 32)]
+MISTAKES = {
+    # what: (model, where, name, the wrong one)
+    "the mask is not drawn again": (
+        *("classifier", live, "_mask"),
+        lambda layer, seed, output: np.ones_like(output) / (1 - layer.rate),
+    ),
+    "slots in another order": (
+        *("digits", side, "slots_of"),
+        lambda optimizer, variables: live.slots_of(optimizer, variables)[::-1],
+    ),
+    "a rate off by a rounding": (
+        *("regressor", side, "rate_of"),
+        lambda optimizer: float(optimizer.learning_rate) * (1 + 2.0**-24),
+    ),
+    "the output in the place of the logits": ("classifier", side, "INNER", live.OUT),
+    "rows in another order": (
+        *("regressor", side, "compute"),
+        lambda model, x, y, variables: live.compute(model, x[OTHER_ROWS], y[OTHER_ROWS], variables),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_comparison_is_seen(mistake, trained):
+    name, where, attribute, wrong = MISTAKES[mistake]
+    model, x, y = trained[name]
+    with patch.object(where, attribute, wrong):
+        assert compare_keras(model, x, y, steps=2).status == 1

@@ -223,7 +223,10 @@ def to_json(report: KerasReport) -> dict[str, Any]:
 
 def html(report: KerasReport) -> str:
     """Return one self-contained page."""
-    return lockstep_report.html(report.found, f"{report.inspection.source}: {verdict(report)}")
+    notes = [*update_lines(report), *report.inspection.mappings, *what_to_do(report)]
+    title = f"{report.inspection.source}: Keras beside refnn"
+    said_here = verdict(report)
+    return lockstep_report.html(report.found, title, said=said_here, notes=notes, other="Keras")
 
 
 def _wrapped(line: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
@@ -160,17 +161,40 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def html(report: Report, title: str = "refnn against TensorFlow") -> str:
-    """Return one self-contained page."""
+def html(
+    report: Report,
+    title: str = "refnn against TensorFlow",
+    *,
+    said: str | None = None,
+    notes: Sequence[str] = (),
+    other: str = "tftwin",
+) -> str:
+    """Return one self-contained page.
+
+    Parameters
+    ----------
+    report, title
+        What was found, and the heading.
+    said : str, optional
+        The verdict, in the place of ``verdict(report)``.
+    notes : sequence of str
+        Lines behind the verdict.
+    other : str
+        The name of the other side.
+    """
     from jinja2 import Template
 
     template = files("tftwin.lockstep").joinpath("report.html").read_text(encoding="utf-8")
     page: str = Template(template, autoescape=True).render(
         title=title,
-        verdict=verdict(report),
+        verdict=verdict(report) if said is None else said,
+        notes=notes,
         agreed=report.agreed,
-        columns=COLUMNS,
+        columns=[other if column == "tftwin" else column for column in COLUMNS],
         rows=[(cells(row), row.divergent > 0) for row in ordered(report.rows)],
-        divergences=[str(d) for d in [*report.divergences, *report.lost_digits][:100]],
+        divergences=[
+            str(d).replace("tftwin", other)
+            for d in [*report.divergences, *report.lost_digits][:100]
+        ],
     )
     return page
