@@ -49,9 +49,13 @@ FIRST = [  # where the file's path begins so, these tests run first
     ("tftwin/lockstep/definitions", ["tests/bounds"]),
     ("tftwin/lockstep/ledger", ["tests/bounds"]),
     ("tftwin/lockstep", [f"{POWER}/test_below_one_rounding.py", "tests/lockstep"]),
+    ("tftwin/cards", ["tests/keras"]),
+    ("tftwin/keras", ["tests/keras"]),
     ("tftwin", [f"{POWER}/test_conventions.py", "tests/rooms"]),
 ]
-EVERYTHING = ["refusals", "rooms", "power", "witnesses", "bounds", "datasets", "runs", "lockstep"]
+EVERYTHING = [
+    "refusals", "rooms", "power", "witnesses", "bounds", "datasets", "runs", "keras", "lockstep",
+]  # fmt: skip
 SLOW = (
     "not killed and not any_byte and not truncated and not corner_of_the_cube and not TestTraining"
 )
