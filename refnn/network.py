@@ -5,10 +5,11 @@ walks it from the end and needs nothing else but θ.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise, repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,15 +147,23 @@ class Network:
         dtype = checks.float_type(np.float32 if dtype is None else dtype)
         return tuple(layer.draw(rng, (rows, width), dtype) for _, width, layer in self.dropouts)
 
-    def parts(self, theta: Array, masks: Masks = ()) -> list[Array | None]:
+    @cached_property
+    def _cut(self) -> Callable[[Array], Sequence[Any]]:
+        """θ → each layer's slice of it; ``itemgetter`` is the fastest way."""
+        if len(self.slices) == 1:
+            return lambda theta: (theta,)
+        return itemgetter(*self.slices)
+
+    def parts(self, theta: Array, masks: Masks = ()) -> Sequence[Array | None]:
         """θ (size,) → what each layer is given besides x: its slice of θ, or its mask.
 
         Without ``masks``, in evaluation, each Dropout layer is given None.
         """
-        parts = [theta[place] for place in self.slices]
-        if self.dropouts:
-            for (place, _, _), mask in zip(self.dropouts, masks or repeat(None), strict=False):
-                parts[place] = mask
+        if not self.dropouts:
+            return self._cut(theta)
+        parts = list(self._cut(theta))
+        for (place, _, _), mask in zip(self.dropouts, masks or repeat(None), strict=False):
+            parts[place] = mask
         return parts
 
     def forward(self, theta: Array, x: Array, masks: Masks = ()) -> list[Array]:
@@ -175,7 +184,7 @@ class Network:
         """
         output_gradients: list[Array] = [dy]
         gradients: list[Array] = []
-        parts = self.parts(theta, masks)
+        parts = self.parts(theta, masks) if len(self.layers) > 1 else ()
         for i in reversed(range(len(self.layers))):
             layer, x, y, dy = self.layers[i], outputs[i], outputs[i + 1], output_gradients[0]
             gradients = layer.parameter_gradients(x, dy) + gradients

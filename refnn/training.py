@@ -72,7 +72,8 @@ def backpropagate(model: Model, theta: Array, x: Array, y: Array, masks: Masks =
     """
     guards.check_model(model)
     guards.check_batch(model.network, theta, x, y)
-    guards.check_masks(model.network, masks, len(x), x.dtype)
+    if type(masks) is not tuple or masks or model.network.dropouts:
+        guards.check_masks(model.network, masks, len(x), x.dtype)
     network, loss, regularizer = model.asked
     outputs = network.forward(theta, x, masks)
     data_loss, dy = value_and_gradient(loss, y, outputs[-1])

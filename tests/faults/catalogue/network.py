@@ -5,14 +5,15 @@ from tests.faults.planting import F32, at
 
 # fmt: off
 forward = at("refnn.network:Network.forward", checks.lockstep, "square layers", "forward")
+cut = at("refnn.network:Network._cut", checks.lockstep, "square layers", "forward")
 parts = at("refnn.network:Network.parts", checks.lockstep, "square layers", "forward")
 backward = at("refnn.network:Network.backward", checks.lockstep, "square layers", "backward")
 
 FAULTS = [
     forward("network: every layer is fed with x", "part, outputs[-1]",
             "part, outputs[0]", note="chain broken"),
-    parts("network: slices in reverse", "in self.slices", "in self.slices[::-1]",
-          caught_by=(checks.lockstep, "square layers without bias"),
+    cut("network: slices in reverse", "*self.slices)", "*self.slices[::-1])",
+        caught_by=(checks.lockstep, "square layers without bias"),
           note="layer order; the layers in between have no parameters"),
     forward("network: stale activations", "return outputs",
             "return self.__dict__.setdefault('tape', outputs)",
