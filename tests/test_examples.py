@@ -37,6 +37,19 @@ def test_a_chapter_agrees_and_writes_its_account(tmp_path: Path) -> None:
     assert (tmp_path / "learning_rate_weight.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_your_own_keras_model_agrees_and_the_question_has_its_answer(tmp_path: Path) -> None:
+    result = run("-m", "examples.own_model", "--quick", "--output", str(tmp_path))
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    assert "Keras is right" in result.stdout
+    account = json.loads((tmp_path / "own_model.json").read_text())
+    (answer,) = (
+        b for b in account["blocks"] if b.get("title") == "The output weight after one step"
+    )
+    (ours, hand) = answer["rows"]
+    assert ours[2] == ours[3] == ours[4] == "0.1988250"
+    assert hand[2] == hand[3] == "0.1992686"
+
+
 @pytest.mark.parametrize(
     ("chapter", "optimizer", "t", "rate"),
     [
