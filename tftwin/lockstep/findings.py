@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 
@@ -165,7 +166,7 @@ class Row:
 
 @dataclass
 class Report:
-    """What a lockstep run found.
+    """What a lockstep run found. ``print`` shows it in brief; ``text`` is the whole table.
 
     Attributes
     ----------
@@ -219,6 +220,14 @@ class Report:
                 rows.setdefault((row.stage, row.name), Row(row.stage, row.name)).add(row)
         joined.rows = list(rows.values())
         return joined
+
+    def __str__(self) -> str:
+        return str(import_module("tftwin.lockstep.report").brief(self))
+
+    @property
+    def text(self) -> str:
+        """The table of every tensor, and the verdict."""
+        return str(import_module("tftwin.lockstep.report").text(self))
 
     @property
     def agreed(self) -> bool:

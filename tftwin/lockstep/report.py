@@ -1,4 +1,7 @@
-"""A lockstep report as text, as JSON, and as one self-contained HTML page."""
+"""A lockstep report in brief, as text, as JSON, and as one self-contained HTML page.
+
+The form of the JSON is ``report.schema.json``; a change of what stands there has a new name.
+"""
 
 import io
 import math
@@ -11,6 +14,9 @@ import numpy as np
 
 from tftwin.lockstep.findings import STAGES, Report, Row
 
+SCHEMA = "refnn-report-1"
+"""The form of the JSON, described in ``report.schema.json``."""
+BRIEF = ("stage", "numbers", "bit-equal", "divergent", "fill", "fullest")
 COLUMNS = (
     "stage",
     "tensor",
@@ -88,6 +94,60 @@ def verdict(report: Report) -> str:
     return "DIVERGED: nothing was compared"
 
 
+def brief(report: Report) -> str:
+    """Return the verdict, a line for each stage with its fullest tensor, and what to do."""
+    stages: dict[str, list[Row]] = {}
+    for row in ordered(report.rows):
+        stages.setdefault(row.stage, []).append(row)
+    lines = [_stage_cells(stage, rows) for stage, rows in stages.items()]
+    table = [*_aligned([BRIEF, *lines], left=(0, 5)), ""] if lines else []
+    return "\n".join([verdict(report), "", *table, what_to_do(report)])
+
+
+def _stage_cells(stage: str, rows: list[Row]) -> tuple[str, ...]:
+    elements = sum(row.elements for row in rows)
+    fullest = max(rows, key=lambda row: (row.divergent > 0, row.fill))
+    return (
+        stage,
+        f"{elements:,}",
+        f"{sum(row.bit_equal for row in rows) / max(elements, 1):.1%}",
+        f"{sum(row.divergent for row in rows):,}",
+        f"{fullest.fill:.3f}",
+        fullest.name if fullest.fill or fullest.divergent else "",
+    )
+
+
+def what_to_do(report: Report) -> str:
+    """Return what a person does next, in one or two sentences."""
+    if report.divergences:
+        first = report.divergences[0]
+        wrong = {"both": "both sides are wrong", "": "who is wrong is undecided"}
+        return (
+            f"What to do: look at {first.stage}, {first.name} first; "
+            f"{wrong.get(first.wrong, f'{first.wrong} is wrong')}. "
+            "report.divergences has every tensor, report.text the whole table."
+        )
+    if report.lost_digits:
+        first_lost = report.lost_digits[0]
+        return (
+            f"What to do: rewrite the formula of {first_lost.stage}, {first_lost.name}, so that no "
+            "large numbers cancel in it."
+        )
+    if report.stopped:
+        return (
+            "What to do: lower the learning rate, or scale the data. Until then nothing differs by "
+            "more than rounding."
+        )
+    if not report.elements:
+        return "What to do: give at least one step."
+    if report.unbounded:
+        return (
+            f"What to do: nothing; but {report.unbounded:,} numbers that differ have an infinite "
+            "bound, and nothing is said about them."
+        )
+    return "What to do: nothing."
+
+
 def text(report: Report) -> str:
     """Return the table and the verdict as plain text."""
     try:
@@ -112,15 +172,20 @@ def text(report: Report) -> str:
 def plain(report: Report) -> str:
     """Return the table and the verdict where rich is not installed."""
     lines = [COLUMNS, *(cells(row) for row in ordered(report.rows))]
+    table = _aligned(lines, left=(0, 1))
+    return "\n".join(["refnn against TensorFlow", *table, verdict(report), ""])
+
+
+def _aligned(lines: list[tuple[str, ...]], left: tuple[int, ...]) -> list[str]:
+    """Return lines of cells in columns; those that are not ``left`` are flush right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = [
+    return [
         "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
+            cell.ljust(width) if place in left else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     ]
-    return "\n".join(["refnn against TensorFlow", *table, verdict(report), ""])
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -134,6 +199,7 @@ def to_json(report: Report) -> dict[str, Any]:
         for row in ordered(report.rows)
     ]
     return {
+        "schema": SCHEMA,
         "agreed": report.agreed,
         "verdict": verdict(report),
         "steps": report.steps,
