@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from refnn.datasets.files import replacing
+from refnn.record import Entry
 from tftwin import terminal
 from tftwin.check.command import add_check, add_explain
 from tftwin.keras_lockstep.command import add_keras
@@ -134,7 +135,14 @@ def add_compare(commands: Any) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Compare, print the table, and write the files that the options name."""
-    found = compare(load(options.one), load(options.other))
+    one, other = load(options.one), load(options.other)
+    bounded = has_bounds(one)
+    if has_bounds(other) and not bounded:
+        raise ValueError(
+            f"{options.one} carries no bounds and {options.other} does; expected the record with "
+            "the bounds first"
+        )
+    found = compare(one, other)
     pages = {}
     if options.json is not None:
         pages[options.json] = json.dumps(report.to_json(found), indent=1)
@@ -145,7 +153,14 @@ def run_compare(options: argparse.Namespace) -> int:
         with replacing(path) as file:
             file.write(page.encode())
     print(report.text(found), end="")
+    if not bounded and not found.agreed:
+        print(f"{options.one} carries no bounds: every difference counted as a divergence")
     return 0 if found.agreed else 1
+
+
+def has_bounds(steps: list[list[Entry]]) -> bool:
+    """Whether a record says how far its numbers may be from the exact ones."""
+    return any(entry.bound is not None for entries in steps for entry in entries)
 
 
 @contextmanager

@@ -72,8 +72,17 @@ def test_a_bound_is_held_and_a_fault_is_named(tmp_path: Path, entries: list[Entr
     result = run("compare", one, far)
     assert result.returncode == 1
     assert "step 1, stage gradient, dW1" in " ".join(result.stdout.split())
-    save(one, [entries])  # without bounds every difference is one
-    assert run("compare", one, near).returncode == 1
+    save(one, [entries])  # without bounds every difference is one, and a sentence says so
+    result = run("compare", one, near)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1].endswith(
+        "one.npz carries no bounds: every difference counted as a divergence"
+    )
+    save(near, [bounded])
+    result = run("compare", one, near)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("expected the record with the bounds first\n")
+    assert result.stderr.count("\n") == 1
 
 
 def test_what_cannot_be_compared_is_one_line(tmp_path: Path, entries: list[Entry]) -> None:
@@ -189,7 +198,8 @@ def test_without_rich_the_table_is_plain(tmp_path: Path, entries: list[Entry]) -
         assert result.returncode == status, result.stderr
         assert result.stderr == ""
         assert json.loads(data.read_text())["agreed"] == (status == 0)
-        head, *rows, last = result.stdout.splitlines()[1:]
+        head, *rest = result.stdout.splitlines()[1:]
+        last = rest[len(entries)]
         assert head.split()[:3] == ["stage", "tensor", "elements"]
-        assert len(rows) == len(entries)
+        assert len(rest) == len(entries) + 1 + status  # why it diverges: there are no bounds
         assert last.startswith(("agreed", "DIVERGED")[status])
