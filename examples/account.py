@@ -69,9 +69,9 @@ class Account:
         If a TensorFlow kernel is not a composition of refnn's operations, ``bounded`` is refnn's
         function with ``kernel(f)`` in the place of f.
         """
-        compared = tftwin.lockstep.compare_functions(refnn, tftwin_, *arrays, bounded=bounded)
+        compared = tftwin.compare_function(refnn, tftwin_, *arrays, bounded=bounded)
         self.add(label, compared.report)
-        return compared.refnn, compared.tftwin
+        return compared.ours, compared.theirs
 
     def equal(self, label: str, name: str, refnn: float, tftwin_: float) -> None:
         """Compare two exact results (counts): every difference is a divergence."""

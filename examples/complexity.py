@@ -74,7 +74,7 @@ def flops(network: Network) -> dict[str, int]:
     from tftwin.tensorflow import tf
 
     twins, theta = tftwin.twin(network), np.zeros(network.size, np.float32)
-    forward = tf.function(lambda x: twins.forward(twins.tensors(theta), x)[-1])
+    forward = tf.function(lambda x: twins.forward(twins.tensors(np.asarray(theta)), x)[-1])
     graph = forward.get_concrete_function(tf.TensorSpec((1, network.inputs))).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder(
         tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
@@ -140,7 +140,7 @@ def output(network):
     twins = tftwin.twin(network)
     return (
         lambda theta, x: network.forward(theta, x)[-1],
-        lambda theta, x: twins.forward(twins.tensors(theta), x)[-1],
+        lambda theta, x: twins.forward(twins.tensors(np.asarray(theta)), x)[-1],
     )
 
 

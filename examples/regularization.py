@@ -258,7 +258,7 @@ for (hidden, lam), model in models.items():
     account.agree(
         "surfaces",
         lambda theta, model=model: refnn.predict(model, theta, grid),
-        lambda theta, model=model: tftwin.predict(tftwin.twin(model), theta, grid),
+        lambda theta, model=model: tftwin.predict(tftwin.twin(model), np.asarray(theta), grid),
         end.theta,
     )
 for lam, model in few_models.items():

@@ -48,6 +48,20 @@ def test_the_activation_of_the_readme_agrees_with_its_twin() -> None:
         assert report.agreed, report.divergences[:1]
 
 
+def test_the_activation_of_the_readme_agrees_with_tensorflows_kernel() -> None:
+    """The kernel is another formula: its bound comes from its own graph."""
+    import tensorflow as tf
+
+    import refnn
+    import tftwin
+
+    text = (ROOT / "refnn/README.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n((?:class Softplus|x, own).*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"np": np, "tf": tf, "tftwin": tftwin, **vars(refnn)}
+    exec("\n".join(code), names)
+    assert str(names["found"]).startswith("Agreed: value and derivative, 2,002 numbers")
+
+
 @pytest.mark.parametrize(
     "page",
     [p.relative_to(ROOT) for p in (ROOT / "README.md", *ROOT.glob("[!.]*/**/README.md"))],

@@ -27,6 +27,7 @@ HOMES = {
     "Trainer": "trainer",
     "fit": "runs",
     "compare_keras": "keras_lockstep",
+    "compare_function": "lockstep",
 }
 """The module of each public name."""
 

@@ -26,6 +26,7 @@ from tftwin import lockstep
 from tftwin.lockstep import records
 from tftwin.lockstep.alone import given_by
 from tftwin.lockstep.arbiter import Evidence
+from tftwin.tensorflow import tf
 
 TWIN = tftwin.twin(MODEL)
 TRAINER = tftwin.Trainer(TWIN, START, "eager")
@@ -74,10 +75,10 @@ DOORS = {
     "resynchronised": (lockstep.resynchronised, {
         "model": MODEL, "state": START, "batches": [(X, Y)], "every": 1, "observe": None} | RUN),
     "run_free": (lockstep.run_free, FITTED | {"rows": ROWS, "looks": 1, "masks": ()} | RUN),
-    "compare_functions": (
-        lambda refnn, tftwin, x, bounded: lockstep.compare_functions(
-            refnn, tftwin, x, bounded=bounded),
-        {"refnn": np.square, "tftwin": np.square, "x": X, "bounded": None}),
+    "compare_function": (
+        lambda ours, theirs, x, derivative, bounded: tftwin.compare_function(
+            ours, theirs, x, derivative=derivative, bounded=bounded),
+        {"ours": np.square, "theirs": tf.square, "x": X, "derivative": None, "bounded": None}),
     "bounds_of_step": (lockstep.bounds_of_step, FITTED | {"masks": ()}),
     "explain": (lockstep.explain, {"evidence": EVIDENCE, "divergences": []}),
     "compare": (lockstep.compare, {"one": [ENTRIES], "other": [ENTRIES]}),

@@ -16,7 +16,7 @@ HOMES = {
     "resynchronised": "run",
     "run_free": "free",
     "Drift": "free",
-    "compare_functions": "functions",
+    "compare_function": "functions",
     "bounds_of_step": "bounds",
     "explain": "arbiter",
     "compare": "verdict",

@@ -1,46 +1,80 @@
-"""One function on both sides."""
+"""One function on both sides: a person's own in NumPy, and an expression of TensorFlow."""
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from refnn import checks
 from refnn.typing import Array
+from tftwin.lockstep import traced
 from tftwin.lockstep.findings import Report, Row
-from tftwin.lockstep.roundoff import Rounded, exact, plain
+from tftwin.lockstep.roundoff import NoBoundError, Rounded, exact, plain
 from tftwin.lockstep.verdict import judge
+from tftwin.tensorflow import tf
 
 
-class Compared(NamedTuple):
-    """Both sides' values, and what the comparison found."""
+@dataclass(frozen=True)
+class Compared:
+    """Both sides' values, what the comparison found, and why it could not be judged, or ""."""
 
-    refnn: Array
-    tftwin: Array
+    ours: Array
+    theirs: Array
     report: Report
+    unknown: str = ""
+
+    @property
+    def agreed(self) -> bool:
+        """Whether both sides are within the bounds, and all of it could be judged."""
+        return self.report.agreed and not self.unknown
+
+    def __str__(self) -> str:
+        if self.report.divergences:
+            return f"DIVERGED: {self.report.divergences[0]}"
+        if self.unknown:
+            return f"Not judged: {self.unknown}"
+        parts = " and ".join(row.name for row in self.report.rows)
+        return (
+            f"Agreed: {parts}, {self.report.elements:,} numbers, at most {self.report.ulp:,.0f} "
+            f"ulp apart, {self.report.fill:.2f} of what is allowed"
+        )
 
 
-def compare_functions(
-    refnn: Callable[..., Any],
-    tftwin: Callable[..., Any],
+def compare_function(
+    ours: Callable[..., Any],
+    theirs: Callable[..., Any],
     *arrays: Array,
+    derivative: Callable[..., Any] | None = None,
     bounded: Callable[..., Any] | None = None,
 ) -> Compared:
-    """Compute something on both sides, and hold it against its bound.
+    """Hold a function of your own against TensorFlow's: values, and the derivative if it is given.
+
+    The two may be as far apart as both bounds together: yours runs once more on arrays that carry
+    bounds, and so does the graph of theirs. Where theirs holds a kernel of which no error was
+    measured, numbers within your own bound agree, and others are not judged: ``print`` says so.
 
     Parameters
     ----------
-    refnn, tftwin
-        Functions of the arrays. refnn's runs once more on the arrays that carry their bounds.
+    ours
+        A function of the arrays, in NumPy's operations.
+    theirs
+        The same of tensors, in TensorFlow's.
+    arrays : Array
+        float32 or float64; they are the arguments of both.
+    derivative
+        A function of the arrays: ∂(Σ ours)/∂ the last array, in its shape. TensorFlow's is found by
+        automatic differentiation.
     bounded
-        What runs there instead, where a TensorFlow kernel is no composition of refnn's
-        operations: the same function made with ``tftwin.lockstep.bounds.with_kernel``.
+        What runs on the arrays with bounds in the place of ``ours``: the same function made with
+        ``tftwin.lockstep.bounds.with_kernel``.
 
     Raises
     ------
     TypeError
-        If an argument is no function, or no array, or a function does not give numbers.
+        If an argument is no function, or no array, or a function does not give numbers, or uses an
+        operation without a bound: the message says what to write instead.
     ValueError
         If the function with bounds computes another value.
     """
@@ -49,28 +83,76 @@ def compare_functions(
     names = [f"array {number}" for number, _ in enumerate(arrays, 1)]
     for name, array in zip(names, arrays, strict=True):
         _check(name, array)
-    checks.function("refnn", refnn, names, optional=False)
-    checks.function("tftwin", tftwin, names, optional=False)
+    checks.function("ours", ours, names, optional=False)
+    checks.function("theirs", theirs, names, optional=False)
+    checks.function("derivative", derivative, names)
     checks.function("bounded", bounded, names)
+    report = Report()
+    one, other, unknown = _compare(report, "value", (ours, bounded), theirs, arrays)
+    if derivative is not None:
+        *_, why = _compare(report, "derivative", (derivative, None), gradient_of(theirs), arrays)
+        unknown = unknown or why
+    return Compared(one, other, report, unknown)
+
+
+def gradient_of(theirs: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ∂(Σ theirs)/∂ the last tensor, by automatic differentiation."""
+
+    def gradient(*tensors: Any) -> Any:
+        last = tf.identity(tensors[-1])
+        with tf.GradientTape() as tape:
+            tape.watch(last)
+            y = theirs(*tensors[:-1], last)
+        found = tape.gradient(y, last)
+        if found is None:
+            raise TypeError("theirs does not depend on the last array; expected a derivative by it")
+        return found
+
+    return gradient
+
+
+def _compare(
+    report: Report, name: str, own: tuple[Any, Any], theirs: Any, arrays: tuple[Array, ...]
+) -> tuple[Array, Array, str]:
+    """Add one tensor to the report; return both sides, and why they are not judged, or ""."""
+    ours, bounded = own
+    said = "ours" if name == "value" else name
     began = time.perf_counter()
     with np.errstate(all="ignore"):
-        one = _check("refnn: what it gives", np.asarray(refnn(*arrays)))
+        one = _check(f"{said}: what it gives", np.asarray(ours(*arrays)))
     middle = time.perf_counter()
-    other = _check("tftwin: what it gives", np.asarray(tftwin(*arrays)))
-    end = time.perf_counter()
-    rounded = (bounded or refnn)(*[exact(a) for a in arrays])
+    other = np.asarray(theirs(*map(tf.constant, arrays)))
+    other = _check(f"theirs: the {name} that it gives", other)
+    report.seconds_refnn += middle - began
+    report.seconds_tftwin += time.perf_counter() - middle
+    rounded = (bounded or ours)(*[exact(a) for a in arrays])
     if not isinstance(rounded, Rounded):
         raise TypeError(
-            f"{'refnn' if bounded is None else 'bounded'} gives {checks.short(rounded)} for "
+            f"{said if bounded is None else 'bounded'} gives {checks.short(rounded)} for "
             "arrays that carry bounds; expected NumPy's operators and functions alone"
         )
     if not np.array_equal(one, np.asarray(plain(rounded)), equal_nan=True):
-        raise ValueError("bounded computes another value than refnn; expected the same function")
-    row = Row("function", "value")
-    divergences = judge(row, 1, one, other, rounded.bound)
-    report = Report(rows=[row], divergences=divergences)
-    report.seconds_refnn, report.seconds_tftwin = middle - began, end - middle
-    return Compared(one, other, report)
+        raise ValueError(f"bounded computes another value than {said}; expected the same function")
+    bound, unknown = rounded.bound, ""
+    try:
+        if bounded is None:
+            bound = np.maximum(bound, (bound + traced.bounded(theirs, arrays).bound) / 2)
+    except NoBoundError as error:
+        unknown = str(error)
+    row = Row("function", name)
+    divergences = judge(row, 1, one, other, bound)
+    if divergences and unknown:
+        unknown = (
+            f"the {name} differs by more than your own bound, and TensorFlow computes it by "
+            f"{unknown}, of which no error was measured: {divergences[0]}"
+        )
+        row, divergences = Row("function", name), []
+        judge(row, 1, one, other, np.full(one.shape, np.inf))
+    else:
+        unknown = ""
+    report.rows.append(row)
+    report.divergences += divergences
+    return one, other, unknown
 
 
 def _check(name: str, value: Any) -> Array:
