@@ -1,6 +1,7 @@
 """A report in brief, and its JSON in the form that the schema describes."""
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 
@@ -10,7 +11,7 @@ from tests.lockstep.compare import compare, small_case
 from tests.lockstep.planted import SIZES, named, run
 from tests.lockstep.test_digits import FORMULAS, case_of, planted
 from tftwin.lockstep.findings import STAGES, LostDigits, Report
-from tftwin.lockstep.report import SCHEMA, to_json, verdict
+from tftwin.lockstep.report import SCHEMA, html, to_json, verdict
 
 KINDS = {
     "object": dict,
@@ -86,3 +87,11 @@ def test_the_last_line_says_what_to_do(good, bad):
     with planted(FORMULAS["tanh by exponentials"][0]):
         lost = compare(case_of("tanh by exponentials", [4, 5, 3], "float32"))
     assert "rewrite the formula of layer forward, y2" in str(lost)
+
+
+def test_the_page_is_one_file_for_light_and_dark(good, bad):
+    for report in (good, bad):
+        page = html(report)
+        assert ('class="verdict diverged"' in page) == (not report.agreed)
+        assert "prefers-color-scheme: dark" in page
+        assert not re.findall(r"https?:|src=|<link|@import|url\(|<script", page)
