@@ -96,7 +96,8 @@ class Place:
         The layer's name in Keras.
     numbers : tuple of int
         Of refnn's layers, counted from 1: a Dense with an activation is two. The layer's output is
-        ``outputs[numbers[-1]]`` of ``network.forward``; a layer without numbers changes no value.
+        ``outputs[numbers[-1]]`` of ``network.forward``. A layer without numbers prepares the data,
+        or changes no value.
     hidden : refnn activation or None
         The last activation, if the loss is fused with it and refnn's network ends before it: its
         output is ``hidden.forward(outputs[-1])``.
