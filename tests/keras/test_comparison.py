@@ -119,6 +119,14 @@ def test_a_strangers_model_agrees_by_one_command(name, trained, tmp_path, capsys
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
+def test_a_file_is_compared_alike_in_every_run(trained, tmp_path):
+    model, x, y = trained["classifier"]
+    model.save(tmp_path / "model.keras")
+    one, other = (compare_keras(tmp_path / "model.keras", x, y, steps=2) for _ in range(2))
+    assert str(one) == str(other)
+    assert to_json(one)["rows"] == to_json(other)["rows"]
+
+
 def test_the_model_is_as_it_was(trained):
     model, x, y = trained["classifier"]
     seeds = [layer.seed_generator.state for layer in model.layers if hasattr(layer, "rate")]

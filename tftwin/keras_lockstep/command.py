@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,8 @@ def run_keras(options: argparse.Namespace) -> int:
 
     from tftwin.keras_lockstep import compare_keras, report
 
-    with progress(options.steps) as callback:
+    with progress(options.steps) as callback, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras advises, on the shape of x, on a softmax of one
         found = compare_keras(
             options.model,
             x,

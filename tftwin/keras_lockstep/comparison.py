@@ -19,7 +19,7 @@ from tftwin.keras_lockstep.conventions import Account
 from tftwin.keras_lockstep.explain import Case, explain
 from tftwin.keras_lockstep.findings import Explanation, in_order
 from tftwin.keras_lockstep.forms import conventions_of, for_bounds, model_of, network_of
-from tftwin.keras_lockstep.live import rate_dtype_of, unchanged
+from tftwin.keras_lockstep.live import rate_dtype_of, seed, unchanged
 from tftwin.keras_lockstep.report import KerasReport
 from tftwin.keras_lockstep.side import KerasSide
 from tftwin.keras_models import Inspection, construct, inspect
@@ -49,7 +49,8 @@ def compare_keras(
 
     Keras makes ``steps`` updates with its own layers, compiled loss and optimizer, from the weights
     and slots that the model has. refnn makes each of them too, from the same numbers. The model is
-    as it was before, when this returns. Keras computes eagerly.
+    as it was before, when this returns. Keras computes eagerly. Steps are counted as its optimizer
+    counts its updates: the next one of a trained model is not step 1.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ def compare_keras(
     live = model
     if isinstance(model, (str, PathLike)):
         live = construct(inspection.description, inspection.keras_state)
+        seed(live)
     batches = [
         np.arange(step * size, (step + 1) * size) % len(x) if len(x) > size else np.arange(len(x))
         for step in range(steps)

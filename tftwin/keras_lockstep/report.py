@@ -114,7 +114,7 @@ def text(report: KerasReport) -> str:
     for name, *cells in rows:
         others = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         lines.append("  ".join((name.ljust(widths[0]), *others)).rstrip())
-    lines += ["", *update_lines(report), *report.inspection.mappings, ""]
+    lines += ["", *update_lines(report), *report.inspection.mappings, layers(report), ""]
     lines += what_to_do(report)
     return "\n".join(_wrapped(line) for line in lines) + "\n"
 
@@ -170,6 +170,16 @@ def update_lines(report: KerasReport) -> list[str]:
     return lines + [f"{c.name} ({c.size:.2g}): {c.sentence}" for c in report.conventions]
 
 
+def layers(report: KerasReport) -> str:
+    """Return which of refnn's outputs are whose in Keras."""
+    found = [
+        f"{' and '.join(f'y{number}' for number in place.numbers)} {place.name}"
+        for place in report.inspection.places
+        if place.numbers
+    ]
+    return f"outputs: {', '.join(found)}; of two, the first is before the activation"
+
+
 def what_to_do(report: KerasReport) -> list[str]:
     """Return what a person does next."""
     lines = []
@@ -192,6 +202,8 @@ def what_to_do(report: KerasReport) -> list[str]:
         )
     elif report.agreed and not report.lacks:
         lines.append("What to do: nothing.")
+    elif report.agreed:
+        lines.append("What to do: nothing about what was compared; the rest, refnn does not have.")
     return [*lines, EAGER, FIT]
 
 
@@ -209,6 +221,7 @@ def to_json(report: KerasReport) -> dict[str, Any]:
         "status": report.status,
         "source": report.inspection.source,
         "mappings": list(report.inspection.mappings),
+        "layers": {f"y{n}": p.name for p in report.inspection.places for n in p.numbers},
         "lacks": list(report.lacks),
         "apart": report.apart,
         "conventions": [
@@ -223,7 +236,8 @@ def to_json(report: KerasReport) -> dict[str, Any]:
 
 def html(report: KerasReport) -> str:
     """Return one self-contained page."""
-    notes = [*update_lines(report), *report.inspection.mappings, *what_to_do(report)]
+    mapped = [*report.inspection.mappings, layers(report)]
+    notes = [*update_lines(report), *mapped, *what_to_do(report)]
     title = f"{report.inspection.source}: Keras beside refnn"
     said_here = verdict(report)
     return lockstep_report.html(report.found, title, said=said_here, notes=notes, other="Keras")
