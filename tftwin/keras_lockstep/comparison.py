@@ -66,6 +66,11 @@ def compare_keras(
     callback : callable, optional
         Called after each step with the number of steps done.
 
+    Returns
+    -------
+    KerasReport
+        Printed, it is brief; ``status`` is 0 if Keras computes what its configuration says.
+
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
