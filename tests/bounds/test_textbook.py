@@ -23,7 +23,7 @@ from refnn.regularizers import L2
 from refnn.state import State
 from refnn.training import Model, backpropagate
 from tests.bounds.operands import each_dtype, unit_of
-from tests.strategies import last_of, middle_of_a_run, targets
+from tests.strategies import last_of, targets
 from tftwin.lockstep import alone, definitions, ledger
 from tftwin.lockstep.bounds import KERNELS, bound_of, bounds_of_rule, bounds_of_step, with_kernel
 from tftwin.lockstep.definitions import Arithmetic
@@ -450,7 +450,10 @@ def test_no_bound_of_an_ordinary_step_is_infinite_or_says_nothing(function, loss
     model, state, x, y = a_network(function, loss, dtype, rng)
     for optimizer in (SGD(), SGDM(), Nesterov(), Adagrad(), RMSProp(), Adam(), Nadam()):
         whole = Model(model.network, loss, optimizer, model.regularizer)
-        before = middle_of_a_run(rng, optimizer, state.theta, 7)
+        slots = [rng.standard_normal(state.theta.shape) for _ in optimizer.slot_names]
+        ordinary = zip(optimizer.slot_names, slots, strict=True)
+        slots = tuple((a * a if name == "v" else a).astype(dtype) for name, a in ordinary)
+        before = State(state.theta, slots, 7)
         step = bounds_of_step(whole, before, x, y)
         arrays = [*step.outputs, step.data_loss, step.penalty, step.loss, *step.gradients]
         arrays += [*step.output_gradients, step.state.theta, *step.state.slots]
