@@ -157,6 +157,11 @@ def transposed(self, inputs, training=None):
     return self.activation(z)
 
 
+def unscaled(self, inputs, training=False):
+    dropped = keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+    return keras.ops.where(dropped != 0, inputs, 0)
+
+
 def with_other(name, value, update_step):
     """The rule with another hyper-parameter than its configuration says."""
 
@@ -222,6 +227,15 @@ FAULTS = {
     "W transposed, with dropout": (
         *("classifier", layers.Dense, "call", transposed),
         *("mirror forward", "computes x Wᵀ + b, with W transposed"),
+    ),
+    "no bias": (
+        *("classifier", layers.Dense, "call"),
+        lambda self, x, training=None: self.activation(keras.ops.matmul(x, self.kernel)),
+        *("mirror forward", "computes x W, without b"),
+    ),
+    "dropout that scales nothing": (
+        *("classifier", layers.Dropout, "call", unscaled),
+        *("mirror forward", "scales nothing"),
     ),
     "nothing that is known": (
         *("classifier", layers.Dense, "call"),

@@ -6,6 +6,7 @@ what no candidate explains stays without an explanation.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from refnn import activations, losses
-from refnn.layers import Activation, Dense
+from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import value_and_gradient
 from refnn.schedules import rate_at
 from refnn.state import State, Step
@@ -57,8 +58,8 @@ def explain(case: Case, divergences: list[Divergence]) -> list[Explanation]:
     for number, d in enumerate(in_order(divergences)):
         sentence = ""
         if number < LOOKED_AT and (d.stage.startswith("mirror") or d.stage == "learning rate"):
-            with np.errstate(all="ignore"):
-                sentence = _explained(case, d)
+            with np.errstate(all="ignore"), suppress(ArithmeticError, TypeError, ValueError):
+                sentence = _explained(case, d)  # a candidate that cannot be computed says nothing
         found.append(Explanation(d, sentence))
     return found
 
@@ -77,11 +78,13 @@ def _explained(case: Case, d: Divergence) -> str:
     entries = alone_entries(case.model, found, "mirror")
     (entry,) = (e for e in entries if (e.stage, e.name) == (d.stage, d.name))
     keras = _of_keras(case, d)
+    named = {"penalty": "penalty", "data": "loss", "total": "loss"}.get(d.name, d.name)
+    if not np.any(keras):
+        return f"Keras' {named} is 0"
     candidates = {"forward": _forward, "loss": _loss, "backward": _backward, "gradient": _gradient}
     for sentence, candidate in candidates[part](case, entry):
         if fits(candidate, keras):
             return sentence
-    named = {"penalty": "penalty", "data": "loss", "total": "loss"}.get(d.name, d.name)
     return _factor(case, entry.array, keras, f"Keras' {named}")
 
 
@@ -152,6 +155,9 @@ def _forward(case: Case, entry: Any) -> Iterator[tuple[str, Any]]:
             if weight is not None:
                 z = x @ exact(np.ascontiguousarray(weight))
                 yield f"Keras' {name} computes {words}", z if bias is None else z + exact(bias)
+    elif isinstance(layer, Dropout):
+        yield f"Keras' {name} drops nothing", x
+        yield f"Keras' {name} scales nothing", x * (case.keras.outputs[entry.layer] != 0)
     elif isinstance(layer, Activation):
         for other in _functions(type(layer.function)):
             widened = with_kernels(_only(other), case.state.theta.dtype.name).network.layers[-1]

@@ -38,7 +38,7 @@ class Computed:
         ∂loss/∂ each of them; None where the loss did not come from it.
     data_loss, penalty, loss : Array
         The compiled loss, the sum of the regularization losses, and what is minimised.
-    gradients : list of Array
+    gradients : list of Array or None
         ∂loss/∂ each of the variables.
     masks : dict
         By Dropout layer that draws: 0 where a number was dropped, else the factor.
@@ -49,7 +49,7 @@ class Computed:
     data_loss: Array
     penalty: Array
     loss: Array
-    gradients: list[Array]
+    gradients: list[Array | None]
     masks: dict[str, Array]
 
 

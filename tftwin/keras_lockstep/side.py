@@ -57,11 +57,14 @@ class KerasSide:
         Without ``update`` the weights stay as they are.
         """
         found = compute(self.model, x, y, self.variables)
+        gradients = [
+            _given(g, numbers_of(variable))
+            for g, variable in zip(found.gradients, self.variables, strict=True)
+        ]
         rate, after = 0.0, State(self.theta())
         if update:
             rate = rate_of(self.model.optimizer)
-            gradients = [tf.constant(g) for g in found.gradients]
-            self.model.optimizer.apply(gradients, self.variables)
+            self.model.optimizer.apply([tf.constant(g) for g in gradients], self.variables)
             after = self.state()
         step = Step(
             [inputs, *(found.tensors[key] for key in self.keys)],
@@ -69,12 +72,12 @@ class KerasSide:
             found.penalty,
             found.loss,
             [_given(found.derivatives[key], found.tensors[key]) for key in self.keys],
-            found.gradients,
+            gradients,
             rate,
             after,
         )
         masks = tuple(
-            found.masks.get(layer.name, np.ones_like(found.tensors[layer.name, OUT]))
+            _legal(found.masks.get(layer.name), found.tensors[layer.name, OUT], layer.arguments)
             for layer in self.inspection.description.layers
             if layer.kind == "Dropout"
         )
@@ -89,3 +92,9 @@ def _flat(variables: Sequence[Any]) -> Array:
 def _given(derivative: Array | None, like: Array) -> Array:
     """Return a derivative; 0 where the loss does not come from this number."""
     return np.zeros_like(like) if derivative is None else derivative
+
+
+def _legal(mask: Array | None, like: Array, arguments: dict[str, Any]) -> Array:
+    """Return the mask that drops the same numbers, with refnn's factor; all are kept by None."""
+    kept = np.ones_like(like) if mask is None else mask != 0
+    return (kept * like.dtype.type(1 / (1 - arguments["rate"]))).astype(like.dtype)
