@@ -157,7 +157,8 @@ def _forward(case: Case, entry: Any) -> Iterator[tuple[str, Any]]:
                 yield f"Keras' {name} computes {words}", z if bias is None else z + exact(bias)
     elif isinstance(layer, Dropout):
         yield f"Keras' {name} drops nothing", x
-        yield f"Keras' {name} scales nothing", x * (case.keras.outputs[entry.layer] != 0)
+        kept = (case.keras.outputs[entry.layer] != 0).astype(x.dtype)
+        yield f"Keras' {name} scales nothing", x * exact(kept)
     elif isinstance(layer, Activation):
         for other in _functions(type(layer.function)):
             widened = with_kernels(_only(other), case.state.theta.dtype.name).network.layers[-1]
