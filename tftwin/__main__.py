@@ -22,6 +22,7 @@ from tftwin.lockstep.ledger.certify import certify
 from tftwin.lockstep.ledger.kernels import FUNCTIONS
 from tftwin.lockstep.records import load
 from tftwin.lockstep.verdict import compare
+from tftwin.running.command import add_record, add_run
 from tftwin.terminal import Parser
 
 LEGEND = """
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     add_certify(commands)
     add_compare(commands)
     add_keras(commands)
+    add_run(commands)
+    add_record(commands)
     add_check(commands)
     add_explain(commands)
     options = parser.parse_args(arguments)

@@ -1,0 +1,1 @@
+"""A network given in words: ``python -m tftwin run`` and ``record``."""
