@@ -48,6 +48,7 @@ class Account:
         kind, self.own = kind_of(described), refnn_rule(described)
         self.cards: list[Card] = list(kind.cards)
         keras, ours = starts(described, state)
+        self.before = state.step if described.name in AFRESH else 0
 
         def rule(function: Any, **more: float) -> Rule:
             return Rule(function, arguments_of(described) | more, 0.0, kind.slot_names)
@@ -67,7 +68,7 @@ class Account:
         one, other = (float(self.dtype.type(number)) for number in (rate, own_rate))
         if one != other:
             self.rates = max(self.rates, (abs(one - other) / other, rate, own_rate))
-        g = gradient.astype(np.float64)
+        g, t = gradient.astype(np.float64), t - self.before
         with np.errstate(all="ignore"):
             rule, slots = self.keras
             keras, slots = moves(rule, slots, g, t, rate)
@@ -109,14 +110,18 @@ class Account:
         return found + sorted(cards, key=lambda convention: -convention.size)
 
 
+AFRESH = ("SGD", "Nadam")
+"""Measured from slots of 0 at t = 1: Keras' momentum holds the rate, and refnn's does not; Nadam's v
+was averaged by a β in float32, and is corrected for just that."""
+
+
 def starts(described: Described, state: State) -> tuple[Slots, Slots]:
     """Return the slots from which Keras' rule and refnn's are measured, in float64.
 
-    Keras' momentum holds the rate, and refnn's does not: both are measured from 0. Adagrad's v
-    counts from another start.
+    Adagrad's v counts from another start.
     """
     keras: Slots = tuple(slot.astype(np.float64) for slot in state.slots)
-    if described.name == "SGD":
+    if described.name in AFRESH:
         keras = tuple(np.zeros_like(slot) for slot in keras)
     start = described.arguments.get("initial_accumulator_value", 0.0)
     return keras, tuple(np.maximum(slot - start, 0) if start else slot for slot in keras)
