@@ -111,8 +111,8 @@ class Account:
 
 
 AFRESH = ("SGD", "Nadam")
-"""Measured from slots of 0 at t = 1: Keras' momentum holds the rate, and refnn's does not; Nadam's v
-was averaged by a β in float32, and is corrected for just that."""
+"""Measured from slots of 0 at t = 1: Keras' momentum holds the rate, and refnn's does not; the v of
+Nadam was averaged by a β in float32, and is corrected for just that."""
 
 
 def starts(described: Described, state: State) -> tuple[Slots, Slots]:
