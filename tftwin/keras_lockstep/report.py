@@ -114,8 +114,9 @@ def text(report: KerasReport) -> str:
     for name, *cells in rows:
         others = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         lines.append("  ".join((name.ljust(widths[0]), *others)).rstrip())
-    lines += ["", *update_lines(report), *report.inspection.mappings, layers(report), ""]
-    lines += what_to_do(report)
+    about = [*update_lines(report), *report.inspection.mappings, layers(report)]
+    first, then = (what_to_do(report), about)[:: -1 if report.agreed else 1]
+    lines += ["", *first, "", *then, "", EAGER, FIT]
     return "\n".join(_wrapped(line) for line in lines) + "\n"
 
 
@@ -184,13 +185,16 @@ def what_to_do(report: KerasReport) -> list[str]:
     """Return what a person does next."""
     lines = []
     if report.status == DIVERGES:
-        for explanation in report.explanations[:3]:
+        shown = [e for e in report.explanations if "follows from" not in e.divergence.explanation]
+        for explanation in shown[:3]:
             lines.append(said(explanation.divergence))
             if explanation.sentence:
                 lines.append(f"  {explanation.sentence}")
-        rest = len(report.explanations) - 3
-        if rest > 0:
-            lines.append(f"{rest} more tensors diverge; they follow, or stand in the JSON")
+        rest = len(report.explanations) - len(shown[:3])
+        if rest:
+            lines.append(
+                f"{_count(rest, 'more tensor')}: what follows, and the rest, is in the JSON"
+            )
         lines.append(
             "What to do: look at the first of these; everything before it is what the "
             "configuration says."
@@ -204,13 +208,14 @@ def what_to_do(report: KerasReport) -> list[str]:
         lines.append("What to do: nothing.")
     elif report.agreed:
         lines.append("What to do: nothing about what was compared; the rest, refnn does not have.")
-    return [*lines, EAGER, FIT]
+    return lines
 
 
 def said(d: Divergence) -> str:
     """Return a divergence in words, with Keras' name."""
     known = "" if d.explanation.startswith("undecided") else d.explanation
-    return str(replace(d, explanation=known)).replace("tftwin", "Keras")
+    text = str(replace(d, explanation=known)).replace("tftwin", "Keras")
+    return text.replace("stage mirror ", "stage ")
 
 
 def to_json(report: KerasReport) -> dict[str, Any]:
@@ -237,7 +242,7 @@ def to_json(report: KerasReport) -> dict[str, Any]:
 def html(report: KerasReport) -> str:
     """Return one self-contained page."""
     mapped = [*report.inspection.mappings, layers(report)]
-    notes = [*update_lines(report), *mapped, *what_to_do(report)]
+    notes = [*what_to_do(report), *update_lines(report), *mapped, EAGER, FIT]
     title = f"{report.inspection.source}: Keras beside refnn"
     said_here = verdict(report)
     return lockstep_report.html(report.found, title, said=said_here, notes=notes, other="Keras")
