@@ -11,7 +11,7 @@ from tests.lockstep.compare import compare, small_case
 from tests.lockstep.planted import SIZES, named, run
 from tests.lockstep.test_digits import FORMULAS, case_of, planted
 from tftwin.lockstep.findings import STAGES, LostDigits, Report
-from tftwin.lockstep.report import SCHEMA, html, to_json, verdict
+from tftwin.lockstep.report import SCHEMA, heat, html, to_json, verdict
 
 KINDS = {
     "object": dict,
@@ -95,3 +95,20 @@ def test_the_page_is_one_file_for_light_and_dark(good, bad):
         assert ('class="verdict diverged"' in page) == (not report.agreed)
         assert "prefers-color-scheme: dark" in page
         assert not re.findall(r"https?:|src=|<link|@import|url\(|<script", page)
+
+
+def test_the_heat_map_has_each_stage_at_each_step(good, bad):
+    found = to_json(good)["heat"]
+    assert len(found["steps"]) == good.steps
+    assert found["stages"] == [s for s in STAGES if any(row.stage == s for row in good.rows)]
+    for place, stage in enumerate(found["stages"]):
+        largest = max(row.fill for row in good.rows if row.stage == stage)
+        assert max(step[place] for step in found["steps"]) == largest
+    wrong = heat(bad)
+    pairs = zip(wrong["stages"], wrong["steps"][0], strict=True)
+    out = [stage for stage, fill in pairs if fill is None]
+    assert set(out) == {row.stage for row in bad.rows if row.divergent}
+    assert heat(replace(good, heat=good.heat * 500), 120)["together"] == -(-500 * good.steps // 120)
+    page = html(bad)
+    assert page.count('class="out"') == len(out)
+    assert html(good).count('class="out"') == 0

@@ -30,7 +30,7 @@ from tftwin.lockstep.bounds import with_kernels
 from tftwin.lockstep.findings import Report, Row
 from tftwin.lockstep.roundoff import exact
 from tftwin.lockstep.run import Judge
-from tftwin.lockstep.verdict import judge_records
+from tftwin.lockstep.verdict import heat_of, judge_records
 
 ROWS = 32
 """Rows of a step, if nothing else is asked for: Keras' default in fit."""
@@ -234,6 +234,7 @@ def _forward(inspection: Inspection, live: Any, x: Array, inputs: Array) -> Kera
             keras.append(Entry(stage, f"y{i}", other, i))
     rows: dict[tuple[str, str], Row] = {}
     found = Report(steps=1, divergences=judge_records(rows, 1, ours, keras))
+    found.heat.append(heat_of(rows.values()))
     found.rows = list(rows.values())
     explanations = [Explanation(d) for d in in_order(found.divergences)]
     stages, lacks = scope(inspection)

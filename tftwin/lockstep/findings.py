@@ -116,6 +116,8 @@ class Row:
         ``ulp_step``, ``ulp_index``, ``ulp_values``.
     fill : float
         Largest difference over bound.
+    step_fill : float
+        The same of the step that was judged last; infinite if a number diverged.
     fills : Array
         Histogram of difference over bound, over ``FILL_EDGES``.
     """
@@ -136,6 +138,7 @@ class Row:
     ulp_index: tuple[int, ...] = ()
     ulp_values: tuple[float, float] = (0.0, 0.0)
     fill: float = 0.0
+    step_fill: float = 0.0
     fills: Array = field(default_factory=lambda: np.zeros(len(FILL_EDGES) - 1, np.int64))
 
     def add(self, other: "Row") -> None:
@@ -184,6 +187,8 @@ class Report:
     usual : float
         Largest difference of the first whole step over its usual distance, with which sums of n
         terms err like √n: a figure for reading, and no verdict. Above 1 is rare.
+    heat : list of dict
+        For each step compared, the largest fill of each stage: what the heat map shows.
     left_out : str
         What could not be compared, because a function of the user's own knows one dtype only.
     seconds_refnn, seconds_tftwin : float
@@ -198,6 +203,7 @@ class Report:
     lost_digits: list[LostDigits] = field(default_factory=list)
     stopped: str = ""
     usual: float = 0.0
+    heat: list[dict[str, float]] = field(default_factory=list)
     left_out: str = ""
     seconds_refnn: float = 0.0
     seconds_tftwin: float = 0.0
@@ -212,6 +218,7 @@ class Report:
             joined.divergences += report.divergences
             joined.lost_digits += report.lost_digits
             joined.stopped = joined.stopped or report.stopped
+            joined.heat += report.heat
             joined.usual = max(joined.usual, report.usual)
             joined.left_out = joined.left_out or report.left_out
             joined.seconds_refnn += report.seconds_refnn

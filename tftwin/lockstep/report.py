@@ -194,6 +194,7 @@ def to_json(report: Report) -> dict[str, Any]:
         {
             key: (value.tolist() if key == "fills" else _finite(value))
             for key, value in asdict(row).items()
+            if key != "step_fill"
         }
         | {"median_fill": _finite(row.median_fill)}
         for row in ordered(report.rows)
@@ -218,7 +219,42 @@ def to_json(report: Report) -> dict[str, Any]:
         "left_out": report.left_out,
         "lost_digits": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.lost_digits],
         "divergences": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.divergences],
+        "heat": heat(report),
     }
+
+
+def heat(report: Report, most: int | None = None) -> dict[str, Any]:
+    """Return the largest fill of each stage at each step; None where a number diverged.
+
+    With ``most`` neighbouring steps are taken together, so that there are no more columns.
+    """
+    stages = [stage for stage in STAGES if any(stage in step for step in report.heat)]
+    together = 1 if most is None else max(1, -(-len(report.heat) // most))
+    columns = [report.heat[i : i + together] for i in range(0, len(report.heat), together)]
+    return {
+        "stages": stages,
+        "together": together,
+        "steps": [
+            [_finite(max(step.get(stage, 0.0) for step in steps)) for stage in stages]
+            for steps in columns
+        ],
+    }
+
+
+def _heat_rows(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return for each stage its name, and the colour and the text of each cell."""
+    found = heat(report, 120)
+    rows = []
+    for place, stage in enumerate(found["stages"]):
+        cells_of = []
+        for column, steps in enumerate(found["steps"]):
+            fill, first = steps[place], column * found["together"] + 1
+            said = "diverged" if fill is None else f"{fill:.3f} of the bound"
+            share = 100 if fill is None else round(100 * min(fill, 1.0))
+            kind = "out" if fill is None else f"{share}%"
+            cells_of.append((kind, f"{stage}, step {first}: {said}"))
+        rows.append((stage, cells_of))
+    return rows
 
 
 def _finite(value: Any) -> Any:
@@ -256,6 +292,7 @@ def html(
         verdict=verdict(report) if said is None else said,
         notes=notes,
         agreed=report.agreed,
+        heat=_heat_rows(report),
         columns=[other if column == "tftwin" else column for column in COLUMNS],
         rows=[(cells(row), row.divergent > 0) for row in ordered(report.rows)],
         divergences=[

@@ -26,7 +26,7 @@ from tftwin.lockstep.findings import (
     Row,
 )
 from tftwin.lockstep.roundoff import usual
-from tftwin.lockstep.verdict import judge_records, same_bits
+from tftwin.lockstep.verdict import heat_of, judge_records, same_bits
 from tftwin.optimizers import update as tf_update
 from tftwin.tensorflow import tf
 from tftwin.trainer import Mode, Trainer
@@ -206,6 +206,7 @@ class Judge:
             refnn, tftwin = refnn + pair[0], tftwin + pair[1]
         refnn, tftwin = list(filter(keep, refnn)), list(filter(keep, tftwin))
         divergences = judge_records(self.rows, state.step + 1, refnn, tftwin)
+        self.report.heat.append(heat_of(self.rows.values()))
         self.report.divergences += explain(evidence, divergences)
         self.report.stopped = left_the_finite("refnn", model, one) or left_the_finite(
             "tftwin", model, other

@@ -1,6 +1,7 @@
 """The verdict on every element: bit-equal, within its bound, special, or divergent."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -76,6 +77,7 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Dive
         )
     allowed = 2 * np.asarray(bound, np.float64)
     row.elements += a.size
+    row.step_fill = 0.0
     with np.errstate(all="ignore"):
         if row.stage in record.STAGES:
             _count_what_says_little(row, a, b, allowed)
@@ -103,6 +105,7 @@ def judge(row: Row, step: int, refnn: Any, tftwin: Any, bound: Any) -> list[Dive
     row.divergent += int(divergent.sum())
     row.unbounded += int(unbounded.sum())
     row.fills += np.histogram(counted, FILL_EDGES)[0]
+    row.step_fill = math.inf if divergent.any() else float(counted.max(initial=0.0))
     row.fill = max(row.fill, float(counted.max(initial=0.0)))
 
     def index(place: Any) -> tuple[int, ...]:
@@ -138,6 +141,14 @@ def _count_what_says_little(row: Row, a: Array, b: Array, allowed: Array) -> Non
     row.non_finite += int(np.count_nonzero(~np.isfinite(magnitude)))
     small = magnitude < np.finfo(a.dtype).tiny
     row.subnormal += int(np.count_nonzero(small & (magnitude > 0)))
+
+
+def heat_of(rows: Iterable[Row]) -> dict[str, float]:
+    """Return the largest fill of each stage in the step that was judged last."""
+    heat: dict[str, float] = {}
+    for row in rows:
+        heat[row.stage] = max(heat.get(row.stage, 0.0), row.step_fill)
+    return heat
 
 
 def judge_records(
@@ -190,6 +201,7 @@ def compare(one: Sequence[Sequence[Entry]], other: Sequence[Sequence[Entry]]) ->
     report = Report(steps=len(one))
     for number, (a, b) in enumerate(zip(one, other, strict=True), 1):
         report.divergences += judge_records(rows, number, a, b, ("one", "other"))
+        report.heat.append(heat_of(rows.values()))
     report.rows = list(rows.values())
     if not report.steps:
         raise ValueError("nothing was compared: the records are empty")
