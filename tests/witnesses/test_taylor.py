@@ -18,9 +18,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from refnn.activations import LeakyRelu, Relu, Sigmoid, Softmax, Tanh, derivative
+from refnn.activations import Elu, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Tanh, derivative
 from refnn.layers import Activation, Dense
-from refnn.losses import CLIP, Asymmetric, CategoricalCrossentropy, MeanSquaredError
+from refnn.losses import (
+    CLIP,
+    Asymmetric,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from refnn.network import multilayer
 from refnn.regularizers import L2
 from refnn.training import Model, backpropagate, objective
@@ -136,11 +143,13 @@ def of_a_step(case, rng):
         sides = [
             z.ravel() > 0
             for z, layer in zip(outputs, network.layers, strict=False)
-            if isinstance(layer, Activation) and isinstance(layer.function, (Relu, LeakyRelu))
+            if isinstance(layer, Activation) and isinstance(layer.function, KINKED)
         ]
         last = outputs[-1]
-        if isinstance(loss, Asymmetric):
+        if isinstance(loss, (Asymmetric, MeanAbsoluteError)):
             sides.append((last > y).ravel())
+        if isinstance(loss, BinaryCrossentropy):
+            sides += [(last >= CLIP).ravel(), (last <= 1 - CLIP).ravel()]
         if isinstance(loss, CategoricalCrossentropy):
             q = last / np.sum(last, axis=-1, keepdims=True)
             sides += [(q >= CLIP).ravel(), (q <= 1 - CLIP).ravel()]
@@ -158,6 +167,8 @@ def of_a_step(case, rng):
     )
 
 
+KINKED = (Relu, LeakyRelu, Elu, Selu)
+NOT_SMOOTH = (Asymmetric, CategoricalCrossentropy, MeanAbsoluteError, BinaryCrossentropy)
 extended = st.just(np.longdouble)
 no_grid = st.just(False)
 
@@ -171,7 +182,7 @@ def test_the_gradient_of_a_training_step(case, seed):
 @given(cases(extended, smooth, steps=1, scales=st.just(1.0), grids=no_grid), seeds)
 def test_the_gradient_of_a_smooth_network_is_of_order_two(case, seed):
     """Here the remainder must be seen: not one of these cases may pass by being noise."""
-    assume(not isinstance(case.loss, (Asymmetric, CategoricalCrossentropy)))
+    assume(not isinstance(case.loss, NOT_SMOOTH))
     assume(case.network.outputs > 1 or isinstance(case.loss, MeanSquaredError))
     assume(not isinstance(getattr(case.network.layers[-1], "function", None), Softmax))
     with np.errstate(under="ignore"):
@@ -183,7 +194,7 @@ def test_the_derivative_of_an_activation(function, seed, shape):
     """Of Σ dy · f(x), with a random dy: for softmax a dy of ones would give 0 whatever it does."""
     rng = np.random.default_rng(seed)
     x, dy = (numbers(rng, shape).astype(EXTENDED) for _ in range(2))
-    kinked = isinstance(function, (Relu, LeakyRelu))
+    kinked = isinstance(function, KINKED)
 
     def f(v):
         upstream = dy if isinstance(v, np.ndarray) else exact(dy.astype(np.float64))
@@ -212,14 +223,18 @@ def test_the_gradient_of_a_loss_for_one_two_and_five_outputs(loss, seed, rows, c
     y_pred = numbers(rng, y.shape).astype(EXTENDED)
     if isinstance(loss, CategoricalCrossentropy):  # unnormalised, positive
         y_pred = np.abs(y_pred) + EXTENDED(0.1)
+    if isinstance(loss, BinaryCrossentropy):
+        y_pred = EXTENDED(0.5) + np.tanh(y_pred) * EXTENDED(0.4)
 
     def f(v):
         labels = y if isinstance(v, np.ndarray) else exact(y.astype(np.float64))
         return loss.value(labels, v.reshape(y.shape))
 
     def branches(v):
-        if isinstance(loss, Asymmetric):
+        if isinstance(loss, (Asymmetric, MeanAbsoluteError)):
             return v > y.ravel()
+        if isinstance(loss, BinaryCrossentropy):
+            return np.concatenate([v >= CLIP, v <= 1 - CLIP])
         if isinstance(loss, CategoricalCrossentropy):
             p = v.reshape(y.shape)
             q = p / np.sum(p, axis=-1, keepdims=True)
