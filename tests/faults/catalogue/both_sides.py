@@ -59,7 +59,7 @@ FAULTS = [
         "both: nadam's exponent is t",
         Plant(R + "optimizers:Nadam.momentum", "self.momentum_decay * t", "t"),
         Plant(T + "optimizers:Nadam.momentum", "self.momentum_decay * t", "t"),
-        part="Nadam", caught_by=(checks.by_hand_rules, "Nadam"), stage="update",
+        part="Nadam", caught_by=(checks.by_hand_rules, "Nadam"), stage="momentum",
     ),
     both_sides(
         "both: nadam decays by 0.95",
