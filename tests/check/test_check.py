@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import refnn
+from examples.exercises import __main__ as exercises
 from refnn.losses import SoftmaxCrossentropy
 from refnn.network import multilayer
 from refnn.optimizers import SGD
@@ -296,3 +298,59 @@ def test_check_needs_no_tensorflow(written):
     )
     assert (run.returncode, run.stderr) == (0, ""), run.stderr
     assert "adam" in run.stdout
+
+
+# The exercises -----------------------------------------------------------------------------------
+
+EXERCISES = ROOT / "examples" / "exercises"
+SEVEN = {
+    "sigmoid_backward": "sigmoid-derivative-twice",
+    "tanh_backward": "tanh-square-missing",
+    "softmax_backward": "softmax-diagonal",
+    "dense_backward": "dense-reshaped-weights",
+    "softmax_crossentropy_gradient": "fused-gradient-sum",
+    "rmsprop": "rmsprop-swapped",
+    "adam": "adam-t-plus-one",
+}
+
+
+def without_numbers(text):
+    return re.sub(r"[0-9.,]+", "#", text)
+
+
+def test_the_seven_mistakes_are_named_and_the_adapter_is_right(capsys):
+    assert main(["check", str(EXERCISES / "adapter.py")]) == 0
+    right = capsys.readouterr().out
+    assert "4 functions checked (4 agrees)" in right
+    assert main(["check", str(EXERCISES / "seven_mistakes.py")]) == 1
+    wrong = capsys.readouterr().out
+    for name, card in SEVEN.items():
+        assert re.search(rf"^{name} +wrong\n +\w+: {card}: ", wrong, re.M), name
+    page = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    for hint in ("1", "2", "3"):
+        main(["check", str(EXERCISES / "seven_mistakes.py"), "--only", "adam", "--hint", hint])
+    hints = capsys.readouterr().out
+    shown = re.findall(r"```text\n(.*?)```", page.split("## Exercises")[1], re.S)
+    printed = without_numbers(right + wrong + hints)  # which follow hypothesis' version
+    for line in "".join(shown[:3]).splitlines():
+        assert without_numbers(line) in printed, line
+
+
+def test_the_exercises_are_stubs_and_two_steps_with_two_faults_each(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(exercises.text(file.name), encoding="utf-8")
+    assert len(exercises.ORDER) == len(set(exercises.ORDER)) == 26
+    found = answers(str(file))
+    assert set(found) == {*exercises.ORDER, "backpropagate", "train_step"}
+    for name in exercises.ORDER:
+        assert "NotImplementedError" in found[name].notes[0]
+    faults = {
+        name: {c.name for d in found[name].diagnoses.values() for c in d.cards}
+        for name in ("backpropagate", "train_step")
+    }
+    assert faults == {
+        "backpropagate": {
+            "hidden: missing square", "biases: first row and hidden: missing square"
+        },
+        "train_step": {"order: update first and penalty: whole"},
+    }  # fmt: skip

@@ -53,9 +53,17 @@ RATES = (
 
 
 def gradients(
-    x: Any, y: Any, W1: Any, b1: Any, W2: Any, b2: Any, choices: Choices = RIGHT, lr: float = 0.0
+    x: Any,
+    y: Any,
+    W1: Any,
+    b1: Any,
+    W2: Any,
+    b2: Any,
+    choices: Choices = RIGHT,
+    lr: float = 0.0,
+    l2: float = 0.0,
 ) -> tuple[Any, ...]:
-    """Return loss, dW1, db1, dW2, db2 of the data loss; ``lr`` matters to "update first" alone."""
+    """Return loss, dW1, db1, dW2, db2 of the data loss; the rates are those of "update first"."""
     f, n = Tanh(), len(x)
     z1 = x @ W1 + b1
     y1 = f.forward(z1)
@@ -69,7 +77,7 @@ def gradients(
         p = e / e.sum(axis=-1, keepdims=True)
         dz2 = dz2 * (p * (1 - p))
     dW2, db2 = _reduced(y1.T @ dz2, dz2, n, choices)
-    through = W2 - lr * dW2 if choices.order == "update first" else W2
+    through = _moved("W", W2, dW2, lr, l2, choices) if choices.order == "update first" else W2
     dy1 = dz2 @ through.T
     dz1 = {
         "from y": lambda: f.backward(dy1, z1, y1),
@@ -103,16 +111,17 @@ def update(
     choices: Choices = RIGHT,
 ) -> tuple[Any, ...]:
     """Return W1, b1, W2, b2 after one step of SGD."""
-    _, *found = gradients(x, y, W1, b1, W2, b2, choices, learning_rate)
-    after = []
-    for name, w, g in zip(("W", "b", "W", "b"), (W1, b1, W2, b2), found, strict=True):
-        if choices.penalty != "none" and (name == "W" or choices.penalty == "biases"):
-            term = l2 * w
-            if choices.penalty == "whole":
-                term = 2 * term
-            g = g - term if choices.penalty == "minus" else g + term
-        after.append(w + learning_rate * g if choices.sign == "plus" else w - learning_rate * g)
-    return tuple(after)
+    _, *found = gradients(x, y, W1, b1, W2, b2, choices, learning_rate, l2)
+    parameters = zip(("W", "b", "W", "b"), (W1, b1, W2, b2), found, strict=True)
+    return tuple(_moved(name, w, g, learning_rate, l2, choices) for name, w, g in parameters)
+
+
+def _moved(name: str, w: Any, g: Any, lr: float, l2: float, choices: Choices) -> Any:
+    """Return a parameter after its update, with the penalty that the choices say."""
+    if choices.penalty != "none" and (name == "W" or choices.penalty == "biases"):
+        term = 2 * (l2 * w) if choices.penalty == "whole" else l2 * w
+        g = g - term if choices.penalty == "minus" else g + term
+    return w + lr * g if choices.sign == "plus" else w - lr * g
 
 
 def _arguments(draw: Draw) -> dict[str, Any]:
