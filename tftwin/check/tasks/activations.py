@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refnn.activations import Function, LeakyRelu, Relu, Sigmoid, Softmax, Tanh
+from refnn.activations import Elu, Function, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
 from refnn.typing import Array
 from tftwin.check.task import EXTREME, FIRST, FLAVOURS, TIES, Draw, Named, Task
 
@@ -102,5 +102,12 @@ TASKS = [
         "dy · (1 where x > 0, else α)",
         ALPHA,
     ),
+    *_tasks(
+        "elu", Elu, "y = x where x > 0, else α (eˣ − 1)", "dy · (1 where x > 0, else y + α)", ALPHA
+    ),
+    *_tasks(
+        "selu", Selu, "y = λ x where x ≥ 0, else λ α (eˣ − 1)", "dy · (λ where x ≥ 0, else y + λ α)"
+    ),
+    *_tasks("softplus", Softplus, "y = ln(1 + eˣ)", "dy · σ(x)"),
     *_tasks("softmax", Softmax, "yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ)", "y ⊙ (dy − Σ dy ⊙ y)"),
 ]

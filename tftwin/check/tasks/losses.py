@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from refnn.losses import (
+    BinaryCrossentropy,
     CategoricalCrossentropy,
     Loss,
+    MeanAbsoluteError,
     MeanSquaredError,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
 from refnn.typing import Array
@@ -19,6 +22,7 @@ Y_TRUE = Named("y_true", "(N, C)", "the targets")
 Y_PRED = Named("y_pred", "(N, C)", "the predictions")
 LOGITS = Named("logits", "(N, C)", "the network's output, before softmax or sigmoid")
 PROBABILITIES = Named("y_pred", "(N, C)", "the probabilities")
+YES = Named("y_true", "(N, C)", "the targets: numbers from 0 to 1")
 CLASSES = Named("y_true", "(N, C)", "the targets: each row is a distribution")
 
 Pair = tuple[Array, Array]
@@ -62,6 +66,22 @@ def classes_and_probabilities(draw: Draw) -> Pair:
     if draw.flavour == EXTREME:
         p = np.eye(c)[rng.integers(c, size=n)]
     return distributions(draw), draw.array(p)
+
+
+def yes_and_logits(draw: Draw) -> Pair:
+    """Return targets from 0 to 1, half of them 0 or 1, and logits."""
+    rng, shape = draw.rng(), (draw.sizes.N, draw.sizes.C)
+    hard, share = rng.integers(2, size=shape), rng.integers(65, size=shape) / 64
+    y = np.where(rng.random(shape) < 0.5, hard, share)
+    scale = 400.0 if draw.flavour == EXTREME else 2.0
+    return draw.array(y), draw.array(scale * rng.standard_normal(shape))
+
+
+def yes_and_probabilities(draw: Draw) -> Pair:
+    """Return targets from 0 to 1, and probabilities; the extreme ones are 0 and 1."""
+    y, z = yes_and_logits(draw)
+    p = 1 / (1 + np.exp(-np.clip(z, -4, 4)))
+    return y, draw.array(np.round(p) if draw.flavour == EXTREME else p)
 
 
 def _arguments(pair: Callable[[Draw], Pair], prediction: str, draw: Draw) -> dict[str, Any]:
@@ -123,6 +143,33 @@ TASKS = [
         (ORDINARY, TIES),
         "Σ (y_pred − y_true)² / (N C)",
         "2 (y_pred − y_true) / (N C)",
+    ),
+    *_tasks(
+        "mean_absolute_error",
+        MeanAbsoluteError(),
+        (Y_TRUE, Y_PRED),
+        any_numbers,
+        (ORDINARY, TIES),
+        "Σ |y_pred − y_true| / (N C)",
+        "sign(y_pred − y_true) / (N C)",
+    ),
+    *_tasks(
+        "binary_crossentropy",
+        BinaryCrossentropy(),
+        (YES, PROBABILITIES),
+        yes_and_probabilities,
+        (ORDINARY, EXTREME),
+        "−Σ (y ln c + (1 − y) ln(1 − c)) / (N C), with c = clip(p, 1e-7, 1 − 1e-7)",
+        "((1 − y) / (1 − c) − y / c) / (N C); 0 where clipped",
+    ),
+    *_tasks(
+        "sigmoid_crossentropy",
+        SigmoidCrossentropy(),
+        (YES, LOGITS),
+        yes_and_logits,
+        (ORDINARY, EXTREME),
+        "Σ (max(z, 0) − z y + ln(1 + e^(−|z|))) / (N C)",
+        "(σ(z) − y) / (N C)",
     ),
     *_tasks(
         "categorical_crossentropy",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nesterov, RMSProp
 from refnn.schedules import ExponentialDecay
 from tftwin.check.task import EXTREME, FIRST, ORDINARY, Draw, Named, Task
 from tftwin.lockstep.roundoff import Rounded
@@ -115,6 +115,7 @@ def _decay(step: int, **options: Any) -> tuple[Any, ...]:
 TASKS = [
     _task("sgd", SGD, (), (), "w − lr g"),
     _task("momentum", SGDM, (M,), (BETA,), "m = β m + (1 − β) g; w − lr m"),
+    _task("nesterov", Nesterov, (M,), (BETA,), "m = β m + (1 − β) g; w − lr (β m + (1 − β) g)"),
     _task("adagrad", Adagrad, (V,), (EPSILON,), "v = v + g²; w − lr g / (√v + ε)"),
     _task("rmsprop", RMSProp, (V,), (BETA, EPSILON), "v = β v + (1 − β) g²; w − lr g / (√v + ε)"),
     _task(
