@@ -54,7 +54,8 @@ FIRST = [  # where the file's path begins so, these tests run first
     ("tftwin", [f"{POWER}/test_conventions.py", "tests/rooms"]),
 ]
 EVERYTHING = [
-    "refusals", "rooms", "power", "witnesses", "bounds", "datasets", "runs", "keras", "lockstep",
+    "refusals", "rooms", "power", "witnesses", "bounds", "datasets", "runs", "keras", "check",
+    "lockstep",
 ]  # fmt: skip
 SLOW = (
     "not killed and not any_byte and not truncated and not corner_of_the_cube and not TestTraining"
