@@ -199,3 +199,18 @@ def backpropagate(x, y, W1, b1, W2, b2):
     dW1, db1 = x.T @ dh / len(x), dh.sum(axis=0)
     return loss, dW1, db1, dW2, db2
 """
+
+NEARLY = """
+import numpy as np
+
+def tanh_backward(dy, y):
+    return dy * (1 - y * y) * 1.0001
+
+def sigmoid_backward(dy, y):
+    return dy * y * (1 - y) * (1 + 1e-8)
+
+def softmax_crossentropy(y_true, logits):
+    z = np.clip(logits, -500, 500)
+    z = z - z.max(axis=1, keepdims=True)
+    return np.sum(y_true * (np.log(np.exp(z).sum(axis=1, keepdims=True)) - z)) / len(z)
+"""

@@ -84,6 +84,15 @@ def test_wrong_functions_are_named_and_the_unknown_one_is_not_guessed(written):
     assert abs(smallest.theirs - smallest.ours) > smallest.allowed
 
 
+def test_a_small_error_does_not_pass_for_few_digits_or_for_a_break(written):
+    """Off by 1e-4, by 1e-8, and only where the numbers are extreme, but finite."""
+    found = answers(written(modules.NEARLY))
+    assert {name: a.status for name, a in found.items()} == dict.fromkeys(
+        ["tanh_backward", "sigmoid_backward", "softmax_crossentropy"], WRONG
+    )
+    assert not any(d.known for a in found.values() for d in a.diagnoses.values())
+
+
 def test_the_two_faults_of_a_step_are_named_together(written):
     (answer,) = answers(written(modules.STEP)).values()
     named = {r: [c.name for c in d.cards] for r, d in answer.diagnoses.items()}

@@ -131,7 +131,7 @@ def _wrong(answer: Answer, name: str, cases: Sequence[Case], right: Sequence[Bou
 def _judge(answer: Answer, caller: Caller, name: str, wrong: Sequence[Case]) -> None:
     """Add a wrong result to the answer."""
     flavours = {case.draw.flavour for case in wrong}
-    status = _status(answer.diagnoses[name], flavours)
+    status = _status(answer.diagnoses[name], name, wrong)
     if status == OTHER_FORM and EXTREME in flavours:
         answer.notes.append(_breaks(wrong, name, caller.task))
     if STATUSES.index(status) > STATUSES.index(answer.status):
@@ -142,11 +142,21 @@ def _judge(answer: Answer, caller: Caller, name: str, wrong: Sequence[Case]) -> 
         answer.failure = _failure(small, name, caller.task)
 
 
-def _status(found: Diagnosis, flavours: set[str]) -> str:
+def _status(found: Diagnosis, name: str, wrong: Sequence[Case]) -> str:
+    """Return what a wrong result is called.
+
+    A form is another way to the same numbers: a card says so, or float32 inside. Without a card it
+    is one that breaks at extreme numbers alone, where it is not finite.
+    """
     kinds = {card.kind for card in found.cards}
-    if "form" in kinds or "inside" in found.relation or flavours == {EXTREME}:
+    if "form" in kinds or found.relation.endswith("float32 inside"):
         return OTHER_FORM
-    return CONVENTION if "convention" in kinds else WRONG
+    if found.known:
+        return CONVENTION if "convention" in kinds else WRONG
+    breaks = all(
+        case.draw.flavour == EXTREME and not np.isfinite(case.results[name]).all() for case in wrong
+    )
+    return OTHER_FORM if breaks else WRONG
 
 
 def _failure(case: Case, name: str, task: Task) -> Failure | None:

@@ -155,16 +155,21 @@ def fewest(cards: Sequence[Card]) -> list[Card]:
 
 
 def _narrow(task: Task, place: int, name: str, cases: Sequence[Case]) -> str:
-    """Return in words whether float64 arguments were computed in fewer digits; "" if not."""
+    """Return in words whether float64 arguments were computed in fewer digits; "" if not.
+
+    Then every number is a float32 number. Without this a formula that is off by 1e-8, or by 1e-4,
+    would pass for a right one of few digits.
+    """
     wide = [case for case in cases if case.draw.dtype == "float64"]
+    numbers = [case.results[name] for case in wide]
+    with np.errstate(all="ignore"):
+        if not all(np.array_equal(a, a.astype(np.float32), equal_nan=True) for a in numbers):
+            return ""
     for text, relative in (("float32", 2.0**-24), ("TF32", 2.0**-11)):
-        if wide and all(
-            (theirs := in_shape(case.results[name], (formula := as_if[place]).value.shape))
-            is not None
-            and fits(theirs, formula).all()
-            for case in wide
-            if (as_if := structure.as_if_in(case, task.right, relative))
-        ):
+        formulas = [structure.as_if_in(case, task.right, relative)[place] for case in wide]
+        shaped = [in_shape(a, f.value.shape) for a, f in zip(numbers, formulas, strict=True)]
+        pairs = zip(shaped, formulas, strict=True)
+        if wide and all(a is not None and bool(fits(a, f).all()) for a, f in pairs):
             return f"the right numbers, computed in {text} inside"
     return ""
 

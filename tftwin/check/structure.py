@@ -11,6 +11,7 @@ import numpy as np
 
 from refnn.typing import Array
 from tftwin.check.judge import Bounds, Case
+from tftwin.lockstep.roundoff import Rounded
 
 Candidate = Callable[[Case, Bounds], Bounds | None]
 
@@ -142,8 +143,6 @@ def as_if_in(case: Case, right: Callable[..., Any], relative: float) -> list[Bou
 
     ``relative`` is the rounding of each input: 2⁻²⁴ for float32, 2⁻¹¹ for the 10 bits of TF32.
     """
-    from tftwin.lockstep.roundoff import Rounded
-
     given: dict[str, Any] = {}
     for name, array in case.given.items():
         given[name] = array
