@@ -26,20 +26,25 @@ EXAMPLES = 12
 
 @dataclass
 class Failure:
-    """The smallest wrong number that was found: what was given, what came, what is right."""
+    """The smallest wrong number that was found: what was given, what came, what is right.
 
+    ``tensorflow`` is TensorFlow's number, if ``add_tensorflow`` asked for it.
+    """
+
+    task: Task
     case: Case
     result: str
     index: tuple[int, ...]
     theirs: float
     ours: float
     allowed: float
+    tensorflow: float | None = None
 
     def inputs(self) -> dict[str, Any]:
-        """Return the arguments: those of the result's shape at its place, the others whole."""
-        shape = self.case.results[self.result].shape
+        """Return the arguments; where a number belongs to its own place, those of this place."""
+        whole = not self.task.elementwise
         return {
-            name: value[self.index] if getattr(value, "shape", None) == shape != () else value
+            name: value if whole or np.ndim(value) == 0 else value[self.index]
             for name, value in self.case.given.items()
         }
 
@@ -115,6 +120,20 @@ def check_function(process: Process, task: Task, seed: int, examples: int = EXAM
     return answer
 
 
+def add_tensorflow(answer: Answer) -> None:
+    """Put TensorFlow's number beside the wrong one, if there is one and TensorFlow is installed."""
+    if answer.failure is None:
+        return
+    try:
+        from tftwin.check import twin
+    except ImportError:
+        return
+    failure = answer.failure
+    place = [result.name for result in failure.task.results].index(failure.result)
+    found = twin.results(failure.task, failure.case.given)[place]
+    failure.tensorflow = float(found[failure.index])
+
+
 def _wrong(answer: Answer, name: str, cases: Sequence[Case], right: Sequence[Bounds]) -> list[Case]:
     """Return the cases in which a result is wrong, and count its numbers."""
     wrong = []
@@ -173,7 +192,7 @@ def _failure(case: Case, name: str, task: Task) -> Failure | None:
     apart = np.where(bad, np.nan_to_num(apart, nan=np.inf, posinf=np.inf), -1)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape))
     return Failure(
-        case, name, index, float(theirs[index]), float(right.value[index]),
+        task, case, name, index, float(theirs[index]), float(right.value[index]),
         float(2 * right.bound[index]),
     )  # fmt: skip
 

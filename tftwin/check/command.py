@@ -74,7 +74,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 def _module(options: argparse.Namespace) -> int:
     from tftwin.check import files, words
-    from tftwin.check.answer import MISFIT, WRONG, Answer
+    from tftwin.check.answer import MISFIT, WRONG, Answer, add_tensorflow
     from tftwin.check.checking import check_module
 
     if options.module.endswith(".py") and not Path(options.module).is_file():
@@ -88,6 +88,7 @@ def _module(options: argparse.Namespace) -> int:
             advance(answer.task.name)
             if answer.status != "not provided":
                 print(f"{answer.task.name:32} {words.line(answer)}", flush=True)
+                add_tensorflow(answer)
                 for text in words.details(answer, options.hint, command):
                     print(f"    {text}")
     print(words.summary(answers) + f". Score {words.score(answers):.0%}.")

@@ -3,6 +3,8 @@
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import numpy as np
+
 from tftwin.check import words
 from tftwin.check.answer import MISFIT, NOT_PROVIDED, WRONG, Answer
 
@@ -52,8 +54,17 @@ def _function(answer: Answer) -> dict[str, Any]:
             "theirs": repr(failure.theirs),
             "ours": repr(failure.ours),
             "allowed": repr(failure.allowed),
+            "tensorflow": None if failure.tensorflow is None else repr(failure.tensorflow),
+            "given": {name: as_text(value) for name, value in failure.case.given.items()},
         },
     }
+
+
+def as_text(value: Any) -> Any:
+    """Return an argument with all its digits: numbers as text, arrays as nested lists of it."""
+    if isinstance(value, np.ndarray):
+        return [as_text(one) for one in value] if value.ndim else repr(float(value))
+    return repr(float(value)) if isinstance(value, (float, np.floating)) else value
 
 
 def to_junit(suites: dict[str, list[Answer]]) -> bytes:

@@ -75,6 +75,8 @@ class Task:
         Those that have content here.
     formula : str
         The equation, for the template and for hints.
+    elementwise : bool
+        Whether each number of a result belongs to the numbers at its own place alone.
     """
 
     name: str
@@ -85,3 +87,4 @@ class Task:
     draw: Callable[[Draw], dict[str, Any]]
     flavours: tuple[str, ...]
     formula: str
+    elementwise: bool = False

@@ -80,18 +80,27 @@ def failure(found: Failure) -> list[str]:
     """Return the smallest wrong number, with its inputs."""
     place = f"{found.result}{list(found.index)}" if found.index else found.result
     sizes = found.case.draw.sizes
-    inputs = ", ".join(f"{k} = {_number(v)}" for k, v in found.inputs().items() if np.ndim(v) == 0)
-    arrays = [k for k, v in found.inputs().items() if np.ndim(v) > 0]
-    given = inputs + (f"; arrays {', '.join(arrays)}" if arrays else "")
+    numbers = [f"{k} = {_number(v)}" for k, v in found.inputs().items() if np.ndim(v) == 0]
+    arrays = [f"{k} = {_rows(v)}" for k, v in found.inputs().items() if np.ndim(v) > 0]
+    twin = "" if found.tensorflow is None else f"TensorFlow has {found.tensorflow!r}, "
     return [
-        f"{place} = {found.theirs!r}; right is {found.ours!r}, allowed {found.allowed:.3g} "
+        f"{place} = {found.theirs!r}; right is {found.ours!r}, {twin}allowed {found.allowed:.3g} "
         f"({found.case.draw.dtype}, {found.case.draw.flavour} numbers)",
-        f"    at {given} (N = {sizes.N}, D = {sizes.D}, M = {sizes.M}, C = {sizes.C})",
+        f"    at N = {sizes.N}, D = {sizes.D}, M = {sizes.M}, C = {sizes.C}"
+        + "".join(f", {text}" for text in numbers),
+        *(f"    {text}" for text in arrays),
     ]
 
 
 def _number(value: Any) -> str:
     return f"{value:.9g}" if isinstance(value, (float, np.floating)) else repr(value)
+
+
+def _rows(array: Any) -> str:
+    """Return an array in one line, to five digits; the JSON file has them all."""
+    if np.ndim(array) > 1:
+        return f"[{', '.join(map(_rows, array))}]"
+    return f"[{', '.join(f'{number:.5g}' for number in array)}]"
 
 
 def summary(answers: list[Answer]) -> str:

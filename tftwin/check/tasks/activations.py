@@ -53,6 +53,7 @@ def _tasks(
     name: str, function: Callable[..., Function], forward: str, slope: str, *more: Named
 ) -> list[Task]:
     options = tuple(m.name for m in more)
+    elementwise = function is not Softmax
     tasks = [
         Task(
             name,
@@ -63,6 +64,7 @@ def _tasks(
             partial(_arguments, function, ("x", *options)),
             NO_START,
             forward,
+            elementwise,
         ),
         Task(
             f"{name}_backward",
@@ -73,9 +75,10 @@ def _tasks(
             partial(_arguments, function, ("dy", "x", "y", *options)),
             NO_START,
             f"dx = {slope}",
+            elementwise,
         ),
     ]
-    if function is not Softmax:
+    if elementwise:
         tasks.append(
             Task(
                 f"{name}_derivative",
@@ -86,6 +89,7 @@ def _tasks(
                 partial(_arguments, function, ("x", "y", *options)),
                 NO_START,
                 f"f'(x) = {slope.removeprefix('dy · ')}",
+                elementwise,
             )
         )
     return tasks

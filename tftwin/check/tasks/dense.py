@@ -93,5 +93,6 @@ TASKS = [
         lambda draw: _given(draw, "W", "rate"),
         BOTH,
         "λ w",
+        elementwise=True,
     ),
 ]

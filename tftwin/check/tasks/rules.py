@@ -88,6 +88,7 @@ def _task(
         partial(_given, tuple(a.name for a in arguments)),
         (ORDINARY, FIRST, EXTREME) if slots else (ORDINARY, EXTREME),
         text,
+        elementwise=True,
     )
 
 
