@@ -128,7 +128,7 @@ class _Trial:
     def diagnosis(self, joint: Sequence[Card]) -> Diagnosis:
         """Return why this result is wrong."""
         counts = {c: self.count(self.few, self.by_card(c)) for c in cards_of(self.task.name)}
-        whole = list(joint) or fewest(
+        whole = fewest(joint) or fewest(
             [c for c, n in counts.items() if n == self.tried and self.is_all(self.by_card(c))]
         )
         others = [n for c, n in counts.items() if n < self.tried]
