@@ -1,4 +1,4 @@
-"""The command line: ``python -m tftwin certify``, ``check``, ``compare``, ``explain``, ``keras``.
+"""The command line: ``python -m tftwin certify``, ``check``, ``compare``, ``explain``, ``keras`` …
 
 The exit status is 0; or 1 if what was found is bad, 2 if it cannot be found; see ``terminal`` for
 the others.
@@ -22,6 +22,7 @@ from tftwin.lockstep.ledger.certify import certify
 from tftwin.lockstep.ledger.kernels import FUNCTIONS
 from tftwin.lockstep.records import load
 from tftwin.lockstep.verdict import compare
+from tftwin.microscope.command import add_microscope
 from tftwin.running.command import add_record, add_run
 from tftwin.terminal import Parser
 
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_keras(commands)
     add_run(commands)
     add_record(commands)
+    add_microscope(commands)
     add_check(commands)
     add_explain(commands)
     options = parser.parse_args(arguments)

@@ -125,7 +125,7 @@ def made_of(settings: Settings) -> Run:
     network = _network(settings, data.x.shape[1], data.y.shape[1])
     model = Model(network, _loss(settings, data), _optimizer(settings), _regularizer(settings))
     state = model.initial_state(rng, dtype=data.x.dtype)
-    return Run(model, state, list(_batches(settings, data, network, rng)))
+    return Run(model, state, list(batches_of(settings, data.x, data.y, network, rng)))
 
 
 def _network(settings: Settings, inputs: int, outputs: int) -> Network:
@@ -158,17 +158,17 @@ def _regularizer(settings: Settings) -> L2 | None:
     return L2(settings.l2) if settings.l2 else None
 
 
-def _batches(
-    settings: Settings, data: Dataset, network: Network, rng: np.random.Generator
+def batches_of(
+    settings: Settings, x: Array, y: Array, network: Network, rng: np.random.Generator
 ) -> Iterator[tuple[Array, Array, Masks]]:
     """Yield as many batches as there are steps, epoch after epoch."""
     done = 0
     if settings.steps < 1:
         raise ValueError(f"steps = {settings.steps}; expected at least 1")
     while True:
-        for rows in batches(len(data.x), settings.batch_size, rng):
-            masks = network.draw_masks(rng, len(rows), data.x.dtype) if network.dropouts else ()
-            yield data.x[rows], data.y[rows], masks
+        for rows in batches(len(x), settings.batch_size, rng):
+            masks = network.draw_masks(rng, len(rows), x.dtype) if network.dropouts else ()
+            yield x[rows], y[rows], masks
             done += 1
             if done == settings.steps:
                 return
