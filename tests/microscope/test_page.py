@@ -24,7 +24,6 @@ from tftwin.microscope.payload import INFINITE, STEPS_OF_LOG, ZERO, payload
 from tftwin.microscope.surface import SIDE, classes, surface
 from tftwin.microscope.twin import add_twin
 
-
 FAULT = np.array([1, 1.01, 1, 1, 1], np.float32)
 
 

@@ -131,6 +131,7 @@ function moved(value, ulps, single) {
 
 // The fewest digits that read back as the same number.
 function digits(value, single) {
+  if (Object.is(value, -0)) return "-0";
   if (!single || !Number.isFinite(value)) return String(value);
   for (let precision = 1; precision < 10; precision++) {
     const short = Number(value.toPrecision(precision));
