@@ -1,4 +1,4 @@
-"""The six chapters of the tutorial and a seventh, in twelve scripts: ``python -m examples``.
+"""The six chapters of the tutorial and two more, in thirteen scripts: ``python -m examples``.
 
 This runs each script, and writes the pictures, ``report.html`` and ``report.json``. At the end is
 one table. The exit status is 0 if all numbers agreed.
@@ -30,6 +30,7 @@ CHAPTERS = (
     "optimizers",
     "last_bit",
     "own_model",
+    "microscope",
 )
 
 

@@ -86,6 +86,13 @@ class Page:
         console().print(f"wrote {path}", highlight=False)
         self.blocks.append({"kind": "picture", "file": path.name, "caption": caption})
 
+    def link(self, name: str, html: str, text: str) -> None:
+        """Write a page of its own beside the report, and link it there."""
+        path = self.output / f"{self.name}_{name}.html"
+        write(path, html.encode())
+        console().print(f"wrote {path}", highlight=False)
+        self.blocks.append({"kind": "link", "file": path.name, "text": text})
+
     def write(self, account: dict[str, Any]) -> None:
         """Write the chapter as JSON: its account of lockstep, its texts, tables and pictures."""
         chapter = {"name": self.name, "title": self.title, **account, "blocks": self.blocks}

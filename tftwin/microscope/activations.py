@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 from refnn import activations
 from refnn.activations import Function
 from tftwin.microscope.expressions import Tree, const, ref, summed
-from tftwin.microscope.sources import Line, line
+from tftwin.microscope.sources import Line, last_line, line
 
 Formula: TypeAlias = tuple[Tree, Tree, tuple[str, str], str]
 """f(x), f'(x), how their lines begin, a reason."""
@@ -32,7 +32,7 @@ def formulas(function: Function, x: str, y: str, dy: str, width: int) -> Pair:
         return Pair(
             ["call", f"{name}.forward", at[0]],
             ["call", f"{name}.backward", at[2], at[0], at[1]],
-            (None, None),
+            (last_line(function.forward), last_line(function.backward)),
             f"{name} is a function of your own: its formula is in your code.",
         )
     forward, slope, texts, note = ELEMENTWISE[kind](function, at[0], at[1])

@@ -31,3 +31,13 @@ def line(function: Any, text: str) -> Line:
         )
     path = Path(inspect.getsourcefile(function) or "")
     return Line("/".join(path.parts[-2:]), *found[0])
+
+
+def last_line(function: Any) -> Line | None:
+    """Return the last line of a function of the user's own; None where there is no source."""
+    try:
+        lines, start = inspect.getsourcelines(function)
+        path = Path(inspect.getsourcefile(function) or "")
+    except (OSError, TypeError):
+        return None
+    return Line(path.name, start + len(lines) - 1, lines[-1].strip())

@@ -88,7 +88,8 @@ const SHOWN = { t_update: "t", losses: "loss" };
 
 function display(name) {
   if (SHOWN[name]) return SHOWN[name];
-  return name.replace(/^mhat /, "m̂ ").replace(/^vhat /, "v̂ ").replace(/^root /, "√v̂+ε ").replace(/^move /, "Δ ");
+  const root = numbers.tensors.has(name.replace(/^root /, "vhat ")) ? "√v̂+ε " : "√v+ε ";
+  return name.replace(/^mhat /, "m̂ ").replace(/^vhat /, "v̂ ").replace(/^root /, root).replace(/^move /, "Δ ");
 }
 
 function symbolic(numbers, tree) {
