@@ -45,6 +45,9 @@ CONCEPTS = {
 OF_UPDATE = ("order", "penalty", "sign")
 """Questions that show in the update alone."""
 
+INERT = {"passed", "hidden"}
+"""Where the error passes without tanh', it does not matter how tanh' is computed."""
+
 
 def cards(of: str) -> Iterator[Card]:
     """Yield the cards of "backpropagate" or of "train_step"."""
@@ -56,6 +59,7 @@ def cards(of: str) -> Iterator[Card]:
         list(pair)
         for one, other in combinations(by_question.values(), 2)
         for pair in product(one, other)
+        if not INERT <= {question for question, _ in pair}
     ]
     for taken in singles + pairs:
         choices = RIGHT._replace(**dict(taken))
