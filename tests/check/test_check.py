@@ -172,6 +172,18 @@ def test_every_known_mistake_is_caught_and_named():
         assert not p.alike, p
 
 
+def from_x(task):
+    """Return the right function, with y computed from x: a form may take the one or the other."""
+    if task.group != "activations" or "y" not in [a.name for a in task.arguments]:
+        return task.right
+
+    def right(x, y, **more):
+        options = {name: more.pop(name) for name in ("alpha",) if name in more}
+        return task.right(x=x, y=task.right.args[0](**options).forward(x), **more, **options)
+
+    return right
+
+
 def test_a_form_is_the_same_function():
     """On ordinary numbers it is within its own bound of refnn's, and refnn within its own."""
     forms = [card for card in CARDS if card.kind == "form" and card.of in TASKS]
@@ -179,7 +191,7 @@ def test_a_form_is_the_same_function():
     for card in forms:
         for seed, dtype in enumerate(DTYPES * 3):
             given = TASKS[card.of].draw(Draw(Sizes(5, 4, 3, 6), seed, "ordinary", dtype))
-            one = evaluated(TASKS[card.of].right, given)
+            one = evaluated(from_x(TASKS[card.of]), given)
             for ours, theirs in zip(one, evaluated(card.function, given), strict=True):
                 both = ours._replace(bound=ours.bound + theirs.bound)
                 assert fits(theirs.value, both).all(), card.name

@@ -4,7 +4,17 @@ A file a topic. The functions of optimizers take flat arguments, ``adam(w, g, m,
 learning_rate, beta_1, beta_2, epsilon)``, and return the new w and the new slots.
 """
 
-from tftwin.cards import activations, dense, losses, rules
+from tftwin.cards import (
+    activations,
+    dense,
+    dropout,
+    lookahead,
+    losses,
+    regression,
+    rules,
+    smooth,
+    yes_or_no,
+)  # fmt: skip
 from tftwin.cards.adam import ADAM
 from tftwin.cards.adaptive import ADAGRAD, RMSPROP
 from tftwin.cards.card import Card
@@ -12,11 +22,17 @@ from tftwin.cards.casts import CASTS
 from tftwin.cards.momentum import MOMENTUM, NESTEROV
 from tftwin.cards.nadam import NADAM
 from tftwin.cards.rates import RATES
+from tftwin.cards.slopes import slopes
 
 CARDS: tuple[Card, ...] = (
     *activations.CARDS,
+    *smooth.CARDS,
+    *slopes([*activations.CARDS, *smooth.CARDS]),
     *dense.CARDS,
+    *dropout.CARDS,
     *losses.CARDS,
+    *regression.CARDS,
+    *yes_or_no.CARDS,
     *MOMENTUM,
     *NESTEROV,
     *ADAGRAD,
@@ -26,6 +42,7 @@ CARDS: tuple[Card, ...] = (
     *RATES,
     *CASTS,
     *rules.CARDS,
+    *lookahead.CARDS,
 )
 """All cards."""
 

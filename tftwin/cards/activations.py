@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tftwin.cards.card import Card
+from tftwin.cards.card import MEASURED, maker
 
 SIGMOID = "σ(x) = 1 / (1 + e⁻ˣ), from e^(−|x|)"
 SIGMOID_BACK = "dx = dy · y (1 − y)"
@@ -104,6 +104,46 @@ def tanh_back_without_dy(dy: Any, x: Any, y: Any) -> Any:
     return (1 - y * y,)
 
 
+def sigmoid_sign(x: Any) -> Any:
+    """1 / (1 + eˣ) = σ(−x)."""
+    return (_sigma(-x),)
+
+
+def tanh_half(x: Any) -> Any:
+    """(eˣ − 1) / (eˣ + 1) = tanh(x/2)."""
+    return (np.tanh(0.5 * x),)
+
+
+def relu_mask(x: Any) -> Any:
+    """X times 1 or 0."""
+    return (x * (x > 0),)
+
+
+def relu_half_sum(x: Any) -> Any:
+    """½ (x + |x|)."""
+    return (0.5 * (x + np.abs(x)),)
+
+
+def relu_absolute(x: Any) -> Any:
+    """|x|."""
+    return (np.abs(x),)
+
+
+def relu_wrong_side(x: Any) -> Any:
+    """min(x, 0)."""
+    return (np.minimum(x, 0),)
+
+
+def relu_step(x: Any) -> Any:
+    """1 where x > 0."""
+    return (np.ones_like(x) * (x > 0),)
+
+
+def leaky_maximum(x: Any, alpha: float) -> Any:
+    """max(x, α x)."""
+    return (np.maximum(x, alpha * x),)
+
+
 def relu_back_one_at_zero(dy: Any, x: Any, y: Any) -> Any:
     """1 where x ≥ 0."""
     return (dy * (x >= 0),)
@@ -197,7 +237,6 @@ def softmax_back_over_columns(dy: Any, x: Any, y: Any) -> Any:
     return ((dy - (dy * y).sum(axis=0, keepdims=True)) * y,)
 
 
-CODE = "from-scratch code"
 DY_MISSING = (
     "The upstream gradient dy is missing: the chain rule multiplies by it. Tests with dy = 1 "
     "cannot see this."
@@ -208,35 +247,20 @@ UPSTREAM = (
 )
 
 
-def _back(of: str, formula: str) -> Any:
-    def card(
-        name: str,
-        function: Any,
-        theirs: str,
-        sentence: str,
-        question: str,
-        concept: str,
-        **more: Any,
-    ) -> Card:
-        hints = (f"backward: {question}", concept, formula)
-        more = {"kind": "mistake", "who": CODE} | more
-        return Card(name, of, more["kind"], function, theirs, formula, more["who"], sentence, hints,
-                    more.get("source", ""))  # fmt: skip
-
-    return card
-
-
-_forward = _back
-_sigmoid, _sigmoid_back = _forward("sigmoid", SIGMOID), _back("sigmoid_backward", SIGMOID_BACK)
-_tanh, _tanh_back = _forward("tanh", "tanh x"), _back("tanh_backward", TANH_BACK)
-_relu_back, _leaky = (
-    _back("relu_backward", RELU_BACK),
-    _back("leaky_relu", "x where x > 0, else α x"),
+_sigmoid = maker("sigmoid", SIGMOID, "forward")
+_sigmoid_back = maker("sigmoid_backward", SIGMOID_BACK, "backward")
+_tanh, _tanh_back = (
+    maker("tanh", "tanh x", "forward"),
+    maker("tanh_backward", TANH_BACK, "backward"),
 )
-_leaky_back = _back("leaky_relu_backward", LEAKY_BACK)
-_softmax, _softmax_back = _back("softmax", SOFTMAX), _back("softmax_backward", SOFTMAX_BACK)
+_relu = maker("relu", "max(x, 0)", "forward")
+_relu_back = maker("relu_backward", RELU_BACK, "backward")
+_leaky = maker("leaky_relu", "x where x > 0, else α x", "forward")
+_leaky_back = maker("leaky_relu_backward", LEAKY_BACK, "backward")
+_softmax = maker("softmax", SOFTMAX, "forward")
+_softmax_back = maker("softmax_backward", SOFTMAX_BACK, "backward")
 FORM: dict[str, Any] = {"kind": "form", "who": "many"}
-LARGE = "forward: what happens at x = 1000 and at x = −1000?"
+LARGE = "what happens at x = 1000 and at x = −1000?"
 
 CARDS = [
     _sigmoid("sigmoid-naive", naive_sigmoid, "1 / (1 + e⁻ˣ)",
@@ -290,14 +314,33 @@ CARDS = [
                "is the argument already an output of tanh?",
                "Decide whether a derivative takes x or y, and give it just that."),
     _tanh_back("tanh-dy-ignored", tanh_back_without_dy, "1 − y²", DY_MISSING, *UPSTREAM),
+    _sigmoid("sigmoid-sign", sigmoid_sign, "1 / (1 + eˣ)", "The sign of the exponent is wrong.",
+             "does σ rise or fall?", "σ(x) rises from 0 to 1: e⁻ˣ falls."),
+    _tanh("tanh-half", tanh_half, "(eˣ − 1) / (eˣ + 1)",
+          "This is tanh(x/2): the exponents must be ±x, or 2x.", "what is the slope at 0?",
+          "tanh'(0) = 1."),
+    _relu("relu-mask", relu_mask, "x · (x > 0)", "The same values.",
+          "is it more than a way to write it?", "x times 1 or 0.", **FORM),
+    _relu("relu-half-sum", relu_half_sum, "½ (x + |x|)", "The same values.",
+          "is it more than a way to write it?", "x + |x| is 2x or 0.", **FORM),
+    _relu("relu-absolute", relu_absolute, "|x|", "Below 0 relu is 0, not −x.",
+          "what is relu(−1)?", "Below 0 the output is 0."),
+    _relu("relu-wrong-side", relu_wrong_side, "min(x, 0)", "The other side is kept.",
+          "what is relu(1)?", "Above 0 the output is x."),
+    _relu("relu-step", relu_step, "1 where x > 0, else 0", "This is the derivative.",
+          "what is relu(2)?", "Above 0 the output is x itself."),
+    _leaky("leaky-maximum", leaky_maximum, "max(x, α x)",
+           "The same values for α at most 1; for α = 2 the sides are exchanged.",
+           "what happens for α = 2?", "max takes the larger one.", kind="form",
+           who="TensorFlow before 2019", source=MEASURED),
     _relu_back("kink-relu-one", relu_back_one_at_zero, "dy where x ≥ 0, else 0",
                "At x = 0 the derivative is 1 here; relu of TensorFlow, PyTorch and JAX has 0.",
                "what is the derivative at x = 0?", "A kink has no derivative: it is a convention.",
-               kind="convention", who="tf.maximum(x, 0), torch.clamp(min=0)", source="card 35"),
+               kind="convention", who="tf.maximum(x, 0), torch.clamp(min=0)", source=MEASURED),
     _relu_back("kink-relu-half", relu_back_half_at_zero, "½ dy where x = 0",
                "At x = 0 the derivative is ½ here; relu of TensorFlow, PyTorch and JAX has 0.",
                "what is the derivative at x = 0?", "A kink has no derivative: it is a convention.",
-               kind="convention", who="jnp.maximum(x, 0), torch.maximum", source="card 35"),
+               kind="convention", who="jnp.maximum(x, 0), torch.maximum", source=MEASURED),
     _relu_back("relu-mask-of-dy", relu_back_mask_of_dy, "dy where dy > 0, else 0",
                "The mask is taken from dy, not from x: this is guided backpropagation.",
                "which number decides whether a unit was active?",
@@ -322,7 +365,7 @@ CARDS = [
     _leaky_back("kink-leaky-one", leaky_back_one_at_zero, "dy where x ≥ 0, else α dy",
                 "At x = 0 the derivative is 1 here; TensorFlow and PyTorch have α.",
                 "what is the derivative at x = 0?", "A kink has no derivative: it is a convention.",
-                kind="convention", who="jax.nn.leaky_relu", source="card 34"),
+                kind="convention", who="jax.nn.leaky_relu", source=MEASURED),
     _leaky_back("leaky-dy-ignored", leaky_back_without_dy, "1 where x > 0, else α", DY_MISSING,
                 *UPSTREAM),
     _softmax("softmax-without-shift", softmax_without_shift, "e^(xᵢ) / Σⱼ e^(xⱼ)",

@@ -45,3 +45,28 @@ class Card:
     sentence: str
     hints: tuple[str, str, str]
     source: str = ""
+
+
+CODE = "from-scratch code"
+MEASURED = "both numbers are in tests/check/test_numbers.py"
+
+
+def maker(of: str, refnn: str, stage: str) -> Callable[..., Card]:
+    """Return what makes the cards of one function: the rest of each is in its own line."""
+
+    def card(
+        name: str,
+        function: Callable[..., tuple[Any, ...]],
+        formula: str,
+        sentence: str,
+        question: str,
+        concept: str,
+        *,
+        kind: Kind = "mistake",
+        who: str = CODE,
+        source: str = "",
+    ) -> Card:
+        hints = f"{stage}: {question}", concept, refnn
+        return Card(name, of, kind, function, formula, refnn, who, sentence, hints, source)
+
+    return card

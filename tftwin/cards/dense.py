@@ -1,15 +1,13 @@
 """Cards of the dense layer and of L2."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from refnn.typing import Array
-from tftwin.cards.card import Card
+from tftwin.cards.card import MEASURED, maker
 
 BACK = "dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over the batch"
-CODE = "from-scratch code"
 
 
 def without_bias(x: Any, W: Any, b: Any) -> Any:
@@ -104,34 +102,16 @@ def minus_gradient(W: Any, rate: float) -> Any:
     return (-rate * W,)
 
 
-def _card(of: str, refnn: str) -> Callable[..., Card]:
-    def card(
-        name: str,
-        function: Any,
-        theirs: str,
-        sentence: str,
-        question: str,
-        concept: str,
-        **more: Any,
-    ) -> Card:
-        stage = {"dense_forward": "forward", "dense_backward": "backward"}.get(of, "L2")
-        hints = (f"{stage}: {question}", concept, refnn)
-        more = {"kind": "mistake", "who": CODE, "source": ""} | more
-        return Card(name, of, more["kind"], function, theirs, refnn, more["who"], sentence, hints,
-                    more["source"])  # fmt: skip
-
-    return card
-
-
-_forward, _back = _card("dense_forward", "y = x W + b"), _card("dense_backward", BACK)
-_penalty, _gradient = _card("l2_penalty", "λ ½ Σ w²"), _card("l2_gradient", "λ w")
+_forward = maker("dense_forward", "y = x W + b", "forward")
+_back = maker("dense_backward", BACK, "backward")
+_penalty, _gradient = maker("l2_penalty", "λ ½ Σ w²", "L2"), maker("l2_gradient", "λ w", "L2")
 BATCH = (
     "over which axis is the batch summed, and who divides by N?",
     "A parameter serves every sample: its gradient is the sum over the batch. The mean's 1/N is in "
     "dy already.",
 )
 HALF: dict[str, Any] = {
-    "kind": "convention", "who": "keras.regularizers.L2", "source": "card 16",
+    "kind": "convention", "who": "keras.regularizers.L2", "source": MEASURED,
 }  # fmt: skip
 
 CARDS = [

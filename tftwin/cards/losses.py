@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tftwin.cards.card import Card
+from tftwin.cards.card import MEASURED, maker
 
-CODE = "from-scratch code"
 MSE, MSE_BACK = "Σ (y_pred − y_true)² / (N C)", "2 (y_pred − y_true) / (N C)"
 CCE = "−Σ y ln c / N, c = clip(p / Σ p, 1e-7, 1 − 1e-7)"
 FUSED, FUSED_BACK = "−Σ y ln softmax(z) / N, from z − max z", "(softmax(z) − y) / N"
@@ -48,6 +47,32 @@ def absolute(y_true: Any, y_pred: Any) -> Any:
 def cce_plain(y_true: Any, y_pred: Any) -> Any:
     """−Σ y ln p / N, without renormalising and without a clip."""
     return (-(y_true * np.log(y_pred)).sum() / len(y_pred),)
+
+
+def cce_clip_dtype(y_true: Any, y_pred: Any) -> Any:
+    """−Σ y ln c / N, c = clip(p, ε, 1 − ε), with the ε of the dtype."""
+    epsilon = float(np.finfo(y_pred.dtype).eps)
+    return (-(y_true * np.log(np.clip(y_pred, epsilon, 1 - epsilon))).sum() / len(y_pred),)
+
+
+def cce_log10(y_true: Any, y_pred: Any) -> Any:
+    """−Σ y log₁₀ c / N."""
+    q = y_pred / y_pred.sum(axis=-1, keepdims=True)
+    logs = np.log(np.clip(q, 1e-7, 1 - 1e-7)) / np.log(10.0)
+    return (-(y_true * logs).sum() / len(y_pred),)
+
+
+def fused_log10(y_true: Any, logits: Any) -> Any:
+    """−Σ y log₁₀ softmax(z) / N."""
+    z = logits - logits.max(axis=-1, keepdims=True)
+    logs = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+    return (-(y_true * logs).sum() / np.log(10.0) / len(z),)
+
+
+def fused_gradient_of_sum(y_true: Any, logits: Any) -> Any:
+    """(Σ y · softmax(z) − y) / N."""
+    whole = y_true.sum(axis=-1, keepdims=True)
+    return ((whole * _softmax(logits) - y_true) / len(logits),)
 
 
 def cce_plain_gradient(y_true: Any, y_pred: Any) -> Any:
@@ -135,32 +160,16 @@ def fused_gradient_again(y_true: Any, logits: Any) -> Any:
     return ((p - y_true) * (p * (1 - p)) / len(logits),)
 
 
-def _card(of: str, refnn: str) -> Callable[..., Card]:
-    def card(
-        name: str,
-        function: Any,
-        theirs: str,
-        sentence: str,
-        question: str,
-        concept: str,
-        **more: Any,
-    ) -> Card:
-        hints = (f"loss: {question}", concept, refnn)
-        more = {"kind": "mistake", "who": CODE, "source": ""} | more
-        return Card(name, of, more["kind"], function, theirs, refnn, more["who"], sentence, hints,
-                    more["source"])  # fmt: skip
-
-    return card
-
-
-_mse, _mse_back = _card("mean_squared_error", MSE), _card("mean_squared_error_gradient", MSE_BACK)
-_cce = _card("categorical_crossentropy", CCE)
-_cce_back = _card(
-    "categorical_crossentropy_gradient", "−y / (c N), through p / Σ p; 0 where clipped"
+_mse, _mse_back = (
+    maker("mean_squared_error", MSE, "loss"),
+    maker("mean_squared_error_gradient", MSE_BACK, "loss"),
 )
-_fused, _fused_back = (
-    _card("softmax_crossentropy", FUSED), _card("softmax_crossentropy_gradient", FUSED_BACK),
-)  # fmt: skip
+_cce = maker("categorical_crossentropy", CCE, "loss")
+_cce_back = maker(
+    "categorical_crossentropy_gradient", "−y / (c N), through p / Σ p; 0 where clipped", "loss"
+)
+_fused = maker("softmax_crossentropy", FUSED, "loss")
+_fused_back = maker("softmax_crossentropy_gradient", FUSED_BACK, "loss")
 DIVIDE = ("by what is the sum divided?", "A mean divides by the number of its terms.")
 CONVENTION: dict[str, Any] = {"kind": "convention"}
 CLIP = ("what is the loss where p = 0?", "The logarithm of 0 is −∞: a clip or an ε keeps it away.")
@@ -168,12 +177,12 @@ CLIP = ("what is the loss where p = 0?", "The logarithm of 0 is −∞: a clip o
 CARDS = [
     _mse("mse-half-n", mse_over(lambda n, c: 2 * n), "Σ d² / (2 N)",
          "Divided by 2 N: textbooks do so, because the gradient is then d / N.", *DIVIDE,
-         who="textbooks", source="card 21", **CONVENTION),
+         who="textbooks", source=MEASURED, **CONVENTION),
     _mse("mse-over-rows", mse_over(lambda n, c: n), "Σ d² / N",
          "Divided by the rows alone, and not by the outputs.", *DIVIDE,
-         who="some textbooks", source="card 21", **CONVENTION),
+         who="some textbooks", source=MEASURED, **CONVENTION),
     _mse("mse-half-mean", mse_over(lambda n, c: 2 * n * c), "½ mean d²", "Half of the mean.",
-         *DIVIDE, who="scikit-learn's MLPRegressor, optax.l2_loss", source="card 21", **CONVENTION),
+         *DIVIDE, who="scikit-learn's MLPRegressor, optax.l2_loss", source=MEASURED, **CONVENTION),
     _mse("mse-sum", mse_over(lambda n, c: 1), "Σ d²", "A sum, not a mean.", *DIVIDE),
     _mse("mse-half-sum", mse_over(lambda n, c: 2), "½ Σ d²", "Half of the sum, not a mean.",
          *DIVIDE,
@@ -190,7 +199,7 @@ CARDS = [
               "Divided by the rows alone.", *DIVIDE, who="some textbooks", **CONVENTION),
     _mse_back("mse-gradient-rows-no-two", mse_gradient_over(lambda n, c: 1 / n), "d / N",
               "The gradient of Σ d² / (2 N), or of ½ mean d² times C.", *DIVIDE,
-              who="textbooks, scikit-learn's MLPRegressor", source="cards 21, 21b", **CONVENTION),
+              who="textbooks, scikit-learn's MLPRegressor", source=MEASURED, **CONVENTION),
     _mse_back("mse-gradient-raw", mse_gradient_over(lambda n, c: 1), "d",
               "The raw error: neither 2 nor the mean.", *DIVIDE),
     _mse_back("mse-gradient-sum", mse_gradient_over(lambda n, c: 2), "2 d",
@@ -203,13 +212,18 @@ CARDS = [
               "in which direction does the loss grow?", "d = y_pred − y_true."),
     _cce("cce-plain", cce_plain, "−Σ y ln p / N",
          "The same values for probabilities that sum to 1; infinite or NaN where p = 0.", *CLIP,
-         who="textbooks", kind="form"),
+         who="textbooks, scikit-learn's log_loss", kind="form", source=MEASURED),
     _cce("cce-epsilon-7", cce_epsilon(1e-7), "−Σ y ln(p + 1e-7) / N",
          "ε is added, and not clipped to.", *CLIP, who="from-scratch code", **CONVENTION),
     _cce("cce-epsilon-8", cce_epsilon(1e-8), "−Σ y ln(p + 1e-8) / N",
          "ε is added, and not clipped to.", *CLIP, who="from-scratch code", **CONVENTION),
     _cce("cce-epsilon-15", cce_epsilon(1e-15), "−Σ y ln(p + 1e-15) / N",
          "ε is added, and not clipped to.", *CLIP, who="from-scratch code", **CONVENTION),
+    _cce("cce-clip-dtype", cce_clip_dtype, "−Σ y ln clip(p, ε_dtype, 1 − ε_dtype) / N",
+         "Clipped to the epsilon of the dtype.", *CLIP, who="scikit-learn's log_loss",
+         source=MEASURED, **CONVENTION),
+    _cce("cce-log10", cce_log10, "−Σ y log₁₀ c / N", "The logarithm has the base 10.",
+         "which logarithm has the derivative 1/x?", "The natural logarithm, np.log."),
     _cce("cce-sum", cce_over(lambda n, c: 1), "−Σ y ln p", "A sum, not a mean over the batch.",
          *DIVIDE),
     _cce("cce-over-elements", cce_over(lambda n, c: n * c), "−mean(y ln p)",
@@ -223,7 +237,7 @@ CARDS = [
               "p is not renormalised here: refnn's gradient is the same plus 1/N in each class.",
               "what does the loss do when all p of a row double?",
               "refnn and Keras divide p by its sum, so that the gradient goes through it.",
-              who="textbooks, scikit-learn's log_loss", source="cards 23, 24", **CONVENTION),
+              who="textbooks, scikit-learn's log_loss", source=MEASURED, **CONVENTION),
     _cce_back("cce-gradient-sum", cce_sum_gradient, "−y / p",
               "The mean over the batch and the renormalisation are missing.", *DIVIDE),
     _cce_back("cce-gradient-fused", cce_fused_gradient, "(p − y) / N",
@@ -234,7 +248,10 @@ CARDS = [
            "The same values on ordinary logits; infinite or NaN where a probability underflows.",
            "what is the loss at the logits (1000, 0) for the second class?",
            "The logarithm must meet the sum before anything underflows.",
-           kind="form", who="many", source="card 30"),
+           kind="form", who="many", source=MEASURED),
+    _fused("fused-log10", fused_log10, "−Σ y log₁₀ softmax(z) / N",
+           "The logarithm has the base 10.", "which logarithm has the derivative 1/x?",
+           "The natural logarithm, np.log."),
     _fused("fused-sum", fused_over(lambda n, c: 1), "−Σ y ln softmax(z)",
            "A sum, not a mean over the batch.", *DIVIDE),
     _fused("fused-over-elements", fused_over(lambda n, c: n * c), "−mean(y ln softmax(z))",
@@ -243,6 +260,11 @@ CARDS = [
                 "The gradient of the sum: the mean's 1/N is missing.", *DIVIDE),
     _fused_back("fused-gradient-over-elements", fused_gradient_over(lambda n, c: n * c),
                 "(softmax(z) − y) / (N C)", "Divided by the classes too.", *DIVIDE),
+    _fused_back("fused-gradient-of-sum", fused_gradient_of_sum, "(Σ y · softmax(z) − y) / N",
+                "The same values where each row of y sums to 1; elsewhere this is the true "
+                "gradient, and refnn refuses such labels.", "what is the sum of a row of y?",
+                "With Σ y = 1 the factor is 1.", kind="form", who="PyTorch, optax",
+                source=MEASURED),
     _fused_back("fused-gradient-sign", fused_gradient_over(lambda n, c: -n), "(y − softmax(z)) / N",
                 "The sign is wrong: training climbs.", "in which direction does the loss grow?",
                 "The gradient is prediction minus target."),

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from refnn.schedules import ExponentialDecay
-from tftwin.cards.card import Card
+from tftwin.cards.card import MEASURED, maker
 from tftwin.lockstep.roundoff import Rounded
 
-CODE = "from-scratch code"
 MOMENTUM = "m = β m + (1 − β) g; w − lr m"
 ADAGRAD = "v = v + g²; w − lr g / (√v + ε)"
 RMSPROP = "v = β v + (1 − β) g²; w − lr g / (√v + ε)"
@@ -169,35 +168,9 @@ def _refnn(step: int, lr: float, r: float, s: int, staircase: bool) -> float:
     return ExponentialDecay(lr, r, s, staircase)(step)
 
 
-def _card(of: str, refnn: str) -> Callable[..., Card]:
-    def card(
-        name: str,
-        function: Any,
-        theirs: str,
-        sentence: str,
-        question: str,
-        concept: str,
-        **more: Any,
-    ) -> Card:
-        stage = "learning rate" if of == "exponential_decay" else "update"
-        hints = (f"{stage}: {question}", concept, refnn)
-        more = {"kind": "mistake", "who": CODE, "source": ""} | more
-        return Card(name, of, more["kind"], function, theirs, refnn, more["who"], sentence, hints,
-                    more["source"])  # fmt: skip
-
-    return card
-
-
-_sgd, _momentum, _adagrad = (
-    _card("sgd", "w − lr g"),
-    _card("momentum", MOMENTUM),
-    _card("adagrad", ADAGRAD),
-)
-_rmsprop, _adam, _rate = (
-    _card("rmsprop", RMSPROP),
-    _card("adam", ADAM),
-    _card("exponential_decay", DECAY),
-)
+_sgd, _momentum = maker("sgd", "w − lr g", "update"), maker("momentum", MOMENTUM, "update")
+_adagrad, _rmsprop = maker("adagrad", ADAGRAD, "update"), maker("rmsprop", RMSPROP, "update")
+_adam, _rate = maker("adam", ADAM, "update"), maker("exponential_decay", DECAY, "learning rate")
 OLD = ("is the memory updated before the weights move?", "The new memory contains this gradient.")
 SHARES = ("how much of the old memory stays?", "β is near 1: most of the memory stays.")
 ROOT = (
@@ -215,7 +188,7 @@ CARDS = [
          "how far does a step go?", "The rate scales the step."),
     _momentum("momentum-ema-form", momentum_lerp, "m + (1 − β)(g − m)",
               BITS, "are both forms rounded alike?",
-              "A product and a sum in another order round differently.", source="card 3", **FORM),
+              "A product and a sum in another order round differently.", source=MEASURED, **FORM),
     _momentum("momentum-swapped", momentum_swapped, "m = (1 − β) m + β g",
               "β and 1 − β are swapped.",
               *SHARES),
@@ -246,18 +219,18 @@ CARDS = [
           "are both forms rounded alike?", "Kingma and Ba, end of section 2.", **FORM),
     _adam("adam-uncorrected", _Adam(corrected=(False, False)), "w − lr m / (√v + ε)",
           "Neither m nor v is corrected for its start at 0.", *START,
-          kind="convention", who="MLX by default", source="card 1c"),
+          kind="convention", who="MLX by default", source=MEASURED),
     _adam("adam-m-uncorrected", _Adam(corrected=(False, True)), "m̂ = m",
           "m is not corrected for its start at 0.", *START),
     _adam("adam-v-uncorrected", _Adam(corrected=(True, False)), "v̂ = v",
           "v is not corrected for its start at 0.", *START),
     _adam("adam-t-plus-one", _Adam(power=lambda beta, t: 1 - beta ** (t + 1)),
           "1 − βᵗ⁺¹", "t is one too large in the corrections: the first update has t = 1.", *START,
-          source="card 5"),
+          source=MEASURED),
     _adam("adam-t-minus-one", _Adam(power=lambda beta, t: 1 - beta ** (t - 1) or np.nan),
           "1 − βᵗ⁻¹", "t is one too small: at the first update the correction divides by 0.",
           *START,
-          source="card 5"),
+          source=MEASURED),
     _adam("adam-t-ignored", _Adam(power=lambda beta, t: 1 - beta), "1 − β",
           "The corrections have β in the place of βᵗ.", "what is the correction at t = 1000?",
           "βᵗ goes to 0, and so the correction goes away."),
@@ -290,7 +263,7 @@ CARDS = [
           "After s steps the rate is r lr₀.", kind="convention", who="InverseTimeDecay"),
     _rate("decay-from-one", _decay(lambda t, lr, r, s, c: _refnn(t + 1, lr, r, s, c)),
           "lr₀ r^((step + 1) / s)", "The first update has step 0, and the rate lr₀.",
-          "what is the first rate?", "The step counts the updates done before.", source="card 39"),
+          "what is the first rate?", "The step counts the updates done before.", source=MEASURED),
     _rate("decay-staircase-ignored", _decay(lambda t, lr, r, s, c: _refnn(t, lr, r, s, False)),
           "lr₀ r^(step / s), always smooth", "The staircase is ignored.",
           "is the exponent rounded down?",

@@ -23,6 +23,7 @@ WORDS = {
     ("hidden", "missing square"): "tanh' is 1 − y, without the square",
     ("order", "update first"): "W2 is updated before the error goes back through it",
     ("penalty", "whole"): "the L2 gradient is 2 λ w (keras.regularizers.L2)",
+    ("penalty", "over rows"): "the L2 gradient is λ w / N (scikit-learn's MLP)",
     ("penalty", "biases"): "L2 acts on the biases too",
     ("penalty", "minus"): "the L2 gradient has the wrong sign",
     ("penalty", "none"): "L2 is left out",
@@ -59,7 +60,7 @@ def cards(of: str) -> Iterator[Card]:
         list(pair)
         for one, other in combinations(by_question.values(), 2)
         for pair in product(one, other)
-        if not INERT <= {question for question, _ in pair}
+        if not {question for question, _ in pair} >= INERT
     ]
     for taken in singles + pairs:
         choices = RIGHT._replace(**dict(taken))

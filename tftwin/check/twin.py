@@ -107,6 +107,15 @@ def _dense_backward(dy: Array, x: Array, W: Array) -> Any:
     return tape.gradient(y, (x, W, b), tf.constant(dy))
 
 
+def _dropout(kept: Array, rate: float, **given: Array) -> Any:
+    (x,) = (tf.constant(array) for array in given.values())
+    mask = tf.constant(kept * (1 / (1 - rate)), x.dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x * mask
+    return (y,) if "x" in given else (tape.gradient(y, x, x),)
+
+
 def _penalty(W: Array, rate: float) -> Any:
     return (regularizers.L2(rate).value([tf.constant(W)]),)
 
@@ -174,6 +183,8 @@ def _loss_of(x: Array, y: Array, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
 OTHERS: dict[str, Callable[..., Any]] = {
     "dense_forward": _dense_forward,
     "dense_backward": _dense_backward,
+    "dropout": _dropout,
+    "dropout_backward": _dropout,
     "l2_penalty": _penalty,
     "l2_gradient": _penalty_gradient,
     "exponential_decay": _decay,

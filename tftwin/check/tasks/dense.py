@@ -1,10 +1,10 @@
-"""A dense layer, and L2."""
+"""A dense layer, dropout, and L2."""
 
 from typing import Any
 
 import numpy as np
 
-from refnn.layers import Dense
+from refnn.layers import Dense, Dropout
 from refnn.regularizers import L2
 from tftwin.check.task import ORDINARY, TIES, Draw, Named, Task
 
@@ -12,6 +12,10 @@ X = Named("x", "(N, D)", "the input")
 W = Named("W", "(D, M)", "the weights")
 B = Named("b", "(M,)", "the biases")
 DY = Named("dy", "(N, M)", "∂loss/∂y, the upstream gradient")
+INPUT = Named("x", "(N, D)", "the input")
+UPSTREAM = Named("dy", "(N, D)", "∂loss/∂y, the upstream gradient")
+KEPT = Named("kept", "(N, D)", "1 where a number is kept, 0 where it is dropped")
+DROPPED = Named("rate", "a number", "the share that is dropped")
 RATE = Named("rate", "a number", "λ")
 
 
@@ -23,6 +27,21 @@ def _given(draw: Draw, *names: str) -> dict[str, Any]:
         values = {k: draw.array(rng.integers(-8, 9, s) / 8) for k, s in shapes.items()}
     values["rate"] = float(rng.choice([0.01, 0.3, 0.1]))
     return {name: values[name] for name in names}
+
+
+def _dropped(draw: Draw, name: str) -> dict[str, Any]:
+    rng, shape = draw.rng(), (draw.sizes.N, draw.sizes.D)
+    rate = float(rng.choice([0.2, 0.3, 0.6]))
+    kept = draw.array(rng.random(shape) >= rate)
+    kept.flat[:2] = 0, 1  # both in every draw
+    return {name: draw.array(rng.standard_normal(shape)), "kept": kept, "rate": rate}
+
+
+def _dropout(kept: Any, rate: float, **given: Any) -> tuple[Any, ...]:
+    """The same forward and back: x, or dy, times the mask."""
+    (x,) = given.values()
+    layer = Dropout(rate)
+    return (layer.forward(kept * layer.scale, x),)
 
 
 def _theta(W: Any, b: Any) -> Any:
@@ -73,6 +92,28 @@ TASKS = [
         lambda draw: _given(draw, "dy", "x", "W"),
         BOTH,
         "dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over the batch",
+    ),
+    Task(
+        "dropout",
+        "dense",
+        (INPUT, KEPT, DROPPED),
+        (Named("y", "(N, D)", "the output in training"),),
+        _dropout,
+        lambda draw: _dropped(draw, "x"),
+        (ORDINARY,),
+        "y = x ⊙ kept / (1 − rate)",
+        elementwise=True,
+    ),
+    Task(
+        "dropout_backward",
+        "dense",
+        (UPSTREAM, KEPT, DROPPED),
+        (Named("dx", "(N, D)", "∂loss/∂x"),),
+        _dropout,
+        lambda draw: _dropped(draw, "dy"),
+        (ORDINARY,),
+        "dx = dy ⊙ kept / (1 − rate)",
+        elementwise=True,
     ),
     Task(
         "l2_penalty",

@@ -1,4 +1,4 @@
-"""The five rules, and the exponential decay."""
+"""The seven rules, and the exponential decay."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nesterov, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.schedules import ExponentialDecay
 from tftwin.check.task import EXTREME, FIRST, ORDINARY, Draw, Named, Task
 from tftwin.lockstep.roundoff import Rounded
@@ -23,6 +23,7 @@ BETAS = (
     Named("beta_2", "a number", "how much of v stays"),
 )
 EPSILON = Named("epsilon", "a number", "ε")
+DECAY = Named("momentum_decay", "a number", "ψ")
 
 
 def numbers(draw: Draw) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def numbers(draw: Draw) -> dict[str, Any]:
         "beta_1": float(rng.choice([0.9, 0.8])),
         "beta_2": float(rng.choice([0.999, 0.95])),
         "epsilon": epsilon,
+        "momentum_decay": float(rng.choice([0.004, 0.05])),
     }
 
 
@@ -78,7 +80,7 @@ def _task(
     more: tuple[Named, ...],
     text: str,
 ) -> Task:
-    arguments = (W, G, *slots, *((T,) if name == "adam" else ()), LR, *more)
+    arguments = (W, G, *slots, *((T,) if name in ("adam", "nadam") else ()), LR, *more)
     return Task(
         name,
         "rules",
@@ -126,6 +128,14 @@ TASKS = [
         (*BETAS, EPSILON),
         "m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; m̂ = m / (1 − β₁ᵗ); v̂ = v / (1 − β₂ᵗ); "
         "w − lr m̂ / (√v̂ + ε)",
+    ),
+    _task(
+        "nadam",
+        Nadam,
+        (M, V),
+        (*BETAS, EPSILON, DECAY),
+        "m, v, v̂ as in adam; μₜ = β₁ (1 − ½ · 0.96^(ψ t)); m̂ = μₜ₊₁ m / (1 − μ₁ ⋯ μₜ₊₁) + "
+        "(1 − μₜ) g / (1 − μ₁ ⋯ μₜ); w − lr m̂ / (√v̂ + ε)",
     ),
     Task(
         "exponential_decay",

@@ -32,7 +32,7 @@ class Choices(NamedTuple):
     order: str = "all first"
     """All gradients before any update; or "update first": dx through the new W2."""
     penalty: str = "half"
-    """λ w; or "whole": 2 λ w, "biases" too, "minus", or "none"."""
+    """λ w; or "whole": 2 λ w, "over rows": λ w / N, "biases" too, "minus", or "none"."""
     sign: str = "minus"
     """w − lr g; or "plus"."""
 
@@ -77,7 +77,7 @@ def gradients(
         p = e / e.sum(axis=-1, keepdims=True)
         dz2 = dz2 * (p * (1 - p))
     dW2, db2 = _reduced(y1.T @ dz2, dz2, n, choices)
-    through = _moved("W", W2, dW2, lr, l2, choices) if choices.order == "update first" else W2
+    through = _moved("W", W2, dW2, lr, l2, n, choices) if choices.order == "update first" else W2
     dy1 = dz2 @ through.T
     dz1 = {
         "from y": lambda: f.backward(dy1, z1, y1),
@@ -113,13 +113,15 @@ def update(
     """Return W1, b1, W2, b2 after one step of SGD."""
     _, *found = gradients(x, y, W1, b1, W2, b2, choices, learning_rate, l2)
     parameters = zip(("W", "b", "W", "b"), (W1, b1, W2, b2), found, strict=True)
-    return tuple(_moved(name, w, g, learning_rate, l2, choices) for name, w, g in parameters)
+    rates = learning_rate, l2, len(x)
+    return tuple(_moved(name, w, g, *rates, choices) for name, w, g in parameters)
 
 
-def _moved(name: str, w: Any, g: Any, lr: float, l2: float, choices: Choices) -> Any:
+def _moved(name: str, w: Any, g: Any, lr: float, l2: float, n: int, choices: Choices) -> Any:
     """Return a parameter after its update, with the penalty that the choices say."""
     if choices.penalty != "none" and (name == "W" or choices.penalty == "biases"):
-        term = 2 * (l2 * w) if choices.penalty == "whole" else l2 * w
+        term = l2 * w
+        term = {"whole": 2 * term, "over rows": term / n}.get(choices.penalty, term)
         g = g - term if choices.penalty == "minus" else g + term
     return w + lr * g if choices.sign == "plus" else w - lr * g
 
