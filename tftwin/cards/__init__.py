@@ -12,6 +12,7 @@ from tftwin.cards import (
     losses,
     regression,
     rules,
+    slips,
     smooth,
     yes_or_no,
 )  # fmt: skip
@@ -27,7 +28,7 @@ from tftwin.cards.slopes import slopes
 CARDS: tuple[Card, ...] = (
     *activations.CARDS,
     *smooth.CARDS,
-    *slopes([*activations.CARDS, *smooth.CARDS]),
+    *slopes([*activations.CARDS, *smooth.CARDS, *slips.CARDS]),
     *dense.CARDS,
     *dropout.CARDS,
     *losses.CARDS,
@@ -43,6 +44,7 @@ CARDS: tuple[Card, ...] = (
     *CASTS,
     *rules.CARDS,
     *lookahead.CARDS,
+    *slips.CARDS,
 )
 """All cards."""
 

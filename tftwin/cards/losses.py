@@ -154,6 +154,54 @@ def fused_gradient_of_logits(y_true: Any, logits: Any) -> Any:
     return ((logits - y_true) / len(logits),)
 
 
+def fused_squashed(y_true: Any, logits: Any) -> Any:
+    """Softmax of a softmax."""
+    z = _softmax(logits)
+    return ((y_true * (np.log(np.exp(z).sum(axis=-1, keepdims=True)) - z)).sum() / len(z),)
+
+
+def fused_gradient_squashed(y_true: Any, logits: Any) -> Any:
+    """Softmax of a softmax, minus y."""
+    e = np.exp(_softmax(logits))
+    return ((e / e.sum(axis=-1, keepdims=True) - y_true) / len(logits),)
+
+
+def fused_gradient_not_shifted(y_true: Any, logits: Any) -> Any:
+    """Softmax without a shift: NaN where e^z overflows."""
+    e = np.exp(logits)
+    return ((1 / len(logits)) * (e / e.sum(axis=-1, keepdims=True) - y_true),)
+
+
+def _shifted_by_column(logits: Any) -> tuple[Any, Any, Any]:
+    z = logits - logits.max(axis=0, keepdims=True)
+    e = np.exp(z)
+    return z, e, e.sum(axis=-1, keepdims=True)
+
+
+def fused_by_column(y_true: Any, logits: Any) -> Any:
+    """Shifted by the column's maximum: each class by another number."""
+    z, _, s = _shifted_by_column(logits)
+    return ((y_true * (np.log(s) - z)).sum() / len(z),)
+
+
+def fused_gradient_by_column(y_true: Any, logits: Any) -> Any:
+    """Shifted by the column's maximum: each class by another number."""
+    z, e, s = _shifted_by_column(logits)
+    return ((1 / len(z)) * (e / s - y_true),)
+
+
+def fused_gradient_of_class(y_true: Any, logits: Any) -> Any:
+    """p − y where y > 0, else 0."""
+    return (np.where(y_true > 0, _softmax(logits) - y_true, 0) / len(logits),)
+
+
+def fused_gradient_hard(y_true: Any, logits: Any) -> Any:
+    """The largest of y is taken for 1, the others for 0."""
+    largest = y_true.max(axis=-1, keepdims=True)
+    hard = np.where(y_true >= largest, np.ones_like(y_true), 0 * y_true)
+    return ((1 / len(logits)) * (_softmax(logits) - hard),)
+
+
 def fused_gradient_again(y_true: Any, logits: Any) -> Any:
     """(p − y) p (1 − p) / N: softmax' once more."""
     p = _softmax(logits)
@@ -170,6 +218,10 @@ _cce_back = maker(
 )
 _fused = maker("softmax_crossentropy", FUSED, "loss")
 _fused_back = maker("softmax_crossentropy_gradient", FUSED_BACK, "loss")
+SHIFT = (
+    "are all logits of a row shifted by the same number?",
+    "Softmax stays the same under a shift of the whole row: take the row's maximum.",
+)
 DIVIDE = ("by what is the sum divided?", "A mean divides by the number of its terms.")
 CONVENTION: dict[str, Any] = {"kind": "convention"}
 CLIP = ("what is the loss where p = 0?", "The logarithm of 0 is −∞: a clip or an ε keeps it away.")
@@ -265,6 +317,26 @@ CARDS = [
                 "gradient, and refnn refuses such labels.", "what is the sum of a row of y?",
                 "With Σ y = 1 the factor is 1.", kind="form", who="PyTorch, optax",
                 source=MEASURED),
+    _fused("fused-squashed", fused_squashed, "−Σ y ln softmax(softmax(z)) / N",
+           "The network's output was a softmax already.", "are these logits?",
+           "This loss takes logits, and makes the softmax itself."),
+    _fused_back("fused-gradient-squashed", fused_gradient_squashed, "(softmax(softmax(z)) − y) / N",
+                "The network's output was a softmax already.", "are these logits?",
+                "This loss takes logits, and makes the softmax itself."),
+    _fused_back("fused-gradient-not-shifted", fused_gradient_not_shifted, "e^z / Σ e^z − y",
+                "The same values, until e^z overflows.", "what is e^1000?",
+                "Subtract the row's maximum first.", kind="form", who="many"),
+    _fused("fused-shifted-by-column", fused_by_column, "from z − the column's maximum",
+           "Each class is shifted by another number: that changes softmax.", *SHIFT),
+    _fused_back("fused-gradient-shifted-by-column", fused_gradient_by_column,
+                "from z − the column's maximum",
+                "Each class is shifted by another number: that changes softmax.", *SHIFT),
+    _fused_back("fused-gradient-of-class", fused_gradient_of_class, "(p − y) / N where y > 0",
+                "The other classes get no gradient.", "does the loss change with a wrong logit?",
+                "Every logit of a row is in the sum."),
+    _fused_back("fused-gradient-hard", fused_gradient_hard, "(p − the largest class) / N",
+                "Soft labels are taken for hard ones.", "what if y = (0.6, 0.4)?",
+                "The gradient is p − y, for soft labels too."),
     _fused_back("fused-gradient-sign", fused_gradient_over(lambda n, c: -n), "(y − softmax(z)) / N",
                 "The sign is wrong: training climbs.", "in which direction does the loss grow?",
                 "The gradient is prediction minus target."),

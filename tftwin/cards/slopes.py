@@ -8,7 +8,7 @@ import numpy as np
 
 from tftwin.cards.card import Card
 
-OF_DY = ("dy-ignored", "mask-of-dy")
+OF_DY = ("dy-ignored", "dy-ignored-below", "mask-of-dy")
 """Mistakes with the upstream gradient, which a bare derivative does not take."""
 
 

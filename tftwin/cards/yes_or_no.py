@@ -48,6 +48,25 @@ def bce_epsilon(y_true: Any, y_pred: Any) -> Any:
     return (-elements.sum() / c.size,)
 
 
+def bce_epsilon_of_yes(y_true: Any, y_pred: Any) -> Any:
+    """1e-7 inside the logarithm of the yes alone."""
+    c = _clipped(y_pred)
+    elements = y_true * np.log(c + CLIP) + (1 - y_true) * np.log(1 - c)
+    return (-elements.sum() / c.size,)
+
+
+def bce_gradient_clipped_fused(y_true: Any, y_pred: Any) -> Any:
+    """(c − y) / (N K), 0 where clipped."""
+    dc = (1 / y_pred.size) * (_clipped(y_pred) - y_true)
+    return (np.where((y_pred >= CLIP) & (y_pred <= 1 - CLIP), dc, 0),)
+
+
+def logits_without_absolute(y_true: Any, logits: Any) -> Any:
+    """The stable form without |z|."""
+    elements = np.maximum(logits, 0) - logits * y_true + np.log1p(np.exp(-logits))
+    return (elements.sum() / logits.size,)
+
+
 def bce_log_clamped(y_true: Any, y_pred: Any) -> Any:
     """No logarithm below −100."""
     with np.errstate(divide="ignore"):
@@ -175,6 +194,8 @@ CARDS: list[Card] = [
     _bce("bce-epsilon", bce_epsilon, "ln(c + 1e-7) and ln(1 − c + 1e-7)",
          "Keras 2 clips and adds ε inside the logarithm.", *ZERO, who="Keras 2", source=MEASURED,
          **CONVENTION),
+    _bce("bce-epsilon-of-yes", bce_epsilon_of_yes, "ln(c + 1e-7) for the yes alone",
+         "ε is inside one of the two logarithms.", *ZERO),
     _bce("bce-log-clamped", bce_log_clamped, "max(ln p, −100)",
          "PyTorch stops the logarithm at −100: the same values for ordinary probabilities.", *ZERO,
          kind="form", who="PyTorch", source=MEASURED),
@@ -206,12 +227,20 @@ CARDS: list[Card] = [
               "This is the gradient by the logits, and not by the probabilities.",
               "by which variable is this the derivative?",
               "p − y belongs to sigmoid and loss together."),
+    _bce_back("bce-gradient-clipped-fused", bce_gradient_clipped_fused,
+              "(c − y) / (N K); 0 where clipped",
+              "This is the gradient by the logits, and not by the probabilities.",
+              "by which variable is this the derivative?",
+              "p − y belongs to sigmoid and loss together."),
     _bce_back("bce-gradient-of-yes", bce_gradient_of_yes, "−y / c / (N K)",
               "The term of the noes is missing.", *YES),
     _logits("logits-composed", logits_composed, "−mean(y ln σ(z) + (1 − y) ln(1 − σ(z)))",
             "The same values on ordinary logits; infinite or NaN where σ rounds to 0 or 1.",
             "what is the loss at z = 1000, y = 0?",
             "The logarithm must meet the exponential before it rounds.", **FORM),
+    _logits("logits-absolute-missing", logits_without_absolute, "the stable form without |z|",
+            "Below 0 the exponential is e^(−z).", "what becomes of it for z = −1000?",
+            "|z| keeps the exponential at most 1."),
     _logits("logits-sum", logits_over(lambda n, k: 1), "the sum", "A sum, not a mean.", *DIVIDE),
     _logits("logits-over-rows", logits_over(lambda n, k: n), "the sum / N",
             "Divided by the rows alone.", *DIVIDE, who="courses with one output", **CONVENTION),

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tftwin.cards import Card
+from tftwin.check.calls import right_numbers
 from tftwin.check.diagnose import cards_of, diagnose
-from tftwin.check.judge import Case, evaluated, fits
+from tftwin.check.judge import Case, evaluated
 from tftwin.check.task import Draw, Sizes, Task
 from tftwin.check.tasks import TASKS
 
@@ -50,8 +51,8 @@ def wrong_results(task: Task, cases: Sequence[Case]) -> list[str]:
     return [
         result.name
         for place, result in enumerate(task.results)
-        if any(
-            not fits(case.results[result.name], one[place]).all()
+        if not all(
+            right_numbers(case, result.name, one[place])
             for case, one in zip(cases, right, strict=True)
         )
     ]

@@ -19,7 +19,9 @@ Candidate = Callable[[Case, Bounds], Bounds | None]
 def candidates(case: Case) -> dict[str, Candidate]:
     """Return every candidate that the arguments of a case allow, by what it says."""
     found: dict[str, Candidate] = {"transposed": transposed, "all zero": nothing}
-    for name in factors(case):
+    for name, value in factors(case).items():
+        if value in (0.0, 1.0):
+            continue
         found[f"{name} times the right numbers"] = times(name)
         if "w" in case.given:
             found[f"the right move times {name}"] = move_times(name)
@@ -39,10 +41,11 @@ def factors(case: Case) -> dict[str, float]:
         found |= {name: size, f"1/({name})" if " " in name else f"1/{name}": 1 / size}
         found[f"−{name}"] = -size
     for name, value in case.given.items():
-        if type(value) is float and value not in (0.0, 1.0):
-            found |= {name: value, f"1/{name}": 1 / value, f"−{name}": -value}
+        if type(value) is float:
+            found |= {name: value, f"1/{name}": 1 / value if value else np.inf, f"−{name}": -value}
             if name.startswith("beta"):
-                found |= {f"(1 − {name})": 1 - value, f"1/(1 − {name})": 1 / (1 - value)}
+                kept = 1 - value
+                found |= {f"(1 − {name})": kept, f"1/(1 − {name})": 1 / kept if kept else np.inf}
     return found
 
 

@@ -12,7 +12,7 @@ from tftwin.cards import CARDS, Card
 from tftwin.microscope.formulas import output, widths
 from tftwin.microscope.steps import Numbers
 
-CELLS = 4
+CELLS = 2
 """Numbers of each tensor, and in each step, for which mistakes are computed."""
 
 ACTIVATIONS = {
@@ -100,7 +100,7 @@ def mistakes(model: Model, numbers: Numbers, step: int) -> dict[str, dict[str, A
     """Return, for some numbers of each tensor, what each mistake gives.
 
     Keys are a tensor's name, then a place in its flat array; values are pairs: the number, to
-    nine digits, and the place of the mistake's card among ``CARDS``. Numbers that a mistake leaves
+    six digits, and the place of the mistake's card among ``CARDS``. Numbers that a mistake leaves
     right are left out.
     """
     found: dict[str, dict[str, Any]] = {}
@@ -118,8 +118,9 @@ def mistakes(model: Model, numbers: Numbers, step: int) -> dict[str, dict[str, A
                 cells = found.setdefault(name, _cells(name, right, rng))
                 for flat, said in cells.items():
                     a, b = float(wrong.reshape(-1)[int(flat)]), float(right.reshape(-1)[int(flat)])
+                    a, b = float(f"{a:.6g}"), float(f"{b:.6g}")
                     if np.isfinite(a) and a != b:
-                        said.append([float(f"{a:.9g}"), place])
+                        said.append([a, place])
     return {
         name: {flat: said for flat, said in cells.items() if said}
         for name, cells in found.items()
