@@ -80,8 +80,8 @@ def test_in_brief_a_report_has_a_line_for_each_stage(good):
 
 
 def test_the_last_line_says_what_to_do(good, bad):
-    first = bad.divergences[0]
-    assert f"look at {first.stage}, {first.name} first" in str(bad)
+    first = bad.origin
+    assert f"look at step {first.step}, {first.stage}, {first.name} first" in str(bad)
     assert "lower the learning rate" in str(replace(good, stopped="step 1: refnn's y1 is nan"))
     assert "give at least one step" in str(Report())
     with planted(FORMULAS["tanh by exponentials"][0]):

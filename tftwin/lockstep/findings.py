@@ -1,5 +1,6 @@
 """What a lockstep run finds, as plain data: rows, divergences, lost digits, the report."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -21,6 +22,8 @@ LAYERS = tuple(
 """Every layer and the loss alone. Given refnn's numbers: refnn's step against TensorFlow's layers
 ("layer") and against refnn's own ("walk"), and the layers of both in float64 ("float64"). Given
 TensorFlow's numbers: refnn's layers against TensorFlow's step ("mirror")."""
+ALONE = ("inputs", "layer ", "walk ", "mirror ", "rule ", "float64 ")
+"""How the stages begin in which each number is computed from the numbers beside it."""
 STAGES = ("inputs", *record.STAGES, *RULE, *LAYERS, *MIRROR)
 """All stages, in the order of a report."""
 
@@ -167,6 +170,14 @@ class Row:
         return float(FILL_EDGES[int(np.searchsorted(total, total[-1] / 2)) + 1])
 
 
+def _computed(d: Divergence) -> tuple[int, int]:
+    """Where a number stands in the order of computation: the stage, then the layer."""
+    stage = d.stage.rpartition(" ")[2] if d.stage != "learning rate" else d.stage
+    order = ("inputs", *record.STAGES)
+    layer = int(re.findall("[0-9]+", d.name)[-1]) if re.search("[0-9]", d.name) else 0
+    return order.index(stage), -layer if stage in ("backward", "gradient") else layer
+
+
 @dataclass
 class Report:
     """What a lockstep run found. ``print`` shows it in brief; ``text`` is the whole table.
@@ -240,6 +251,19 @@ class Report:
     def agreed(self) -> bool:
         """Whether something was compared, all of it finite, and nothing speaks against it."""
         return self.elements > 0 and not (self.divergences or self.lost_digits or self.stopped)
+
+    @property
+    def origin(self) -> Divergence | None:
+        """The number at which it went wrong: of the first step the first one in computation.
+
+        Only comparisons count in which each number is computed from the numbers beside it, if they
+        show anything: what follows from a mistake is computed rightly from wrong numbers.
+        """
+        if not self.divergences:
+            return None
+        step = min(d.step for d in self.divergences)
+        here = [d for d in self.divergences if d.step == step]
+        return min([d for d in here if d.stage.startswith(ALONE)] or here, key=_computed)
 
     @property
     def elements(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tftwin.lockstep.findings import STAGES, Report, Row
+from tftwin.lockstep.findings import STAGES, Divergence, Report, Row
 
 SCHEMA = "refnn-report-1"
 """The form of the JSON, described in ``report.schema.json``."""
@@ -120,12 +120,13 @@ def _stage_cells(stage: str, rows: list[Row]) -> tuple[str, ...]:
 def what_to_do(report: Report) -> str:
     """Return what a person does next, in one or two sentences."""
     if report.divergences:
-        first = report.divergences[0]
+        first = report.origin or report.divergences[0]
         wrong = {"both": "both sides are wrong", "": "who is wrong is undecided"}
         return (
-            f"What to do: look at {first.stage}, {first.name} first; "
+            f"What to do: look at step {first.step}, {first.stage}, {first.name} first; "
             f"{wrong.get(first.wrong, f'{first.wrong} is wrong')}. "
-            "report.divergences has every tensor, report.text the whole table."
+            "report.divergences has every tensor, report.text the whole table.\n"
+            f"Again, this step alone: {again(report)}"
         )
     if report.lost_digits:
         first_lost = report.lost_digits[0]
@@ -220,7 +221,20 @@ def to_json(report: Report) -> dict[str, Any]:
         "lost_digits": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.lost_digits],
         "divergences": [{k: _finite(v) for k, v in asdict(d).items()} for d in report.divergences],
         "heat": heat(report),
+        "origin": None if report.origin is None else _place(report.origin),
+        "again": again(report),
     }
+
+
+def again(report: Report) -> str:
+    """Return what compares the step of the first divergence alone; "" if there is none."""
+    origin = report.origin
+    return "" if origin is None else f"resynchronised(model, state, batches, only={origin.step})"
+
+
+def _place(d: Divergence) -> dict[str, Any]:
+    """Return where a divergence is."""
+    return {"step": d.step, "stage": d.stage, "name": d.name, "index": list(d.index)}
 
 
 def heat(report: Report, most: int | None = None) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def resynchronised(
     *,
     mode: Mode = "function",
     every: int = 1,
+    only: int | None = None,
     callback: Callable[[int], None] | None = None,
     observe: Callable[[list[Entry], list[Entry]], None] | None = None,
 ) -> Report:
@@ -68,6 +69,9 @@ def resynchronised(
         How TensorFlow computes a step.
     every : int
         Compare one step, then let refnn alone make the next ``every`` − 1 steps.
+    only : int, optional
+        Compare this step alone, 1 the first; refnn alone makes those before it. So a divergence
+        at step 700 is there again without 699 comparisons.
     callback : callable, optional
         Called after each step with the number of steps done.
     observe : callable, optional
@@ -84,6 +88,7 @@ def resynchronised(
     guards.check_state(model, state)
     guards.check_finite(model, state)
     every = checks.count("every", every)
+    only = None if only is None else checks.count("only", only)
     checks.function("callback", callback, ("steps",))
     checks.function("observe", observe, ("refnn", "tftwin"))
     pairs = checks.iterator("batches", batches, "pairs (x, y), one for each step")
@@ -94,7 +99,7 @@ def resynchronised(
     for number, batch in enumerate(pairs, 1):
         x, y, masks = _checked(model, state, number, batch)
         with np.errstate(all="ignore"):
-            if (number - 1) % every:
+            if (number - 1) % every if only is None else number != only:
                 step = train_step(model, state, x, y, masks)
                 report.stopped = left_the_finite("refnn", model, step)
             else:
@@ -102,8 +107,10 @@ def resynchronised(
         state = step.state
         if callback is not None:
             callback(number)
-        if report.stopped:
+        if report.stopped or number == only:
             break
+    if not report.steps and only is not None and not report.stopped:
+        raise ValueError(f"only = {only}; expected the number of one of the batches")
     if not report.steps:
         raise ValueError("batches is empty: nothing was compared")
     report.rows, report.state = list(lockstep.rows.values()), state

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,9 @@ def add_run(commands: Any) -> None:
     command.add_argument(
         "--free", action="store_true", help="each side from its own numbers: prints the drift"
     )
+    command.add_argument(
+        "--only", type=int, metavar="STEP", help="compare this step alone, 1 the first"
+    )
     command.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON")
     command.add_argument("--html", type=Path, metavar="PATH", help="write the report as a page")
     command.set_defaults(run=run_run)
@@ -86,15 +90,32 @@ def run_run(options: argparse.Namespace) -> int:
     from tftwin.lockstep import report, resynchronised
 
     mode: Any = settings.mode
-    found = resynchronised(run.model, run.state, _steps(run), mode=mode)
+    found = resynchronised(run.model, run.state, _steps(run), mode=mode, only=options.only)
+    again = "" if found.origin is None else command_of(settings, found.origin.step)
     if options.json is not None:
         with replacing(options.json) as file:
-            file.write(json.dumps(report.to_json(found), indent=1).encode())
+            data = report.to_json(found) | ({"again": again} if again else {})
+            file.write(json.dumps(data, indent=1).encode())
     if options.html is not None:
         with replacing(options.html) as file:
             file.write(report.html(found).encode())
     print(found)
+    if again:
+        print(f"Or: {again}")
     return 0 if found.agreed else 1
+
+
+def command_of(settings: Settings, step: int) -> str:
+    """Return the command line that compares one step of a run alone."""
+    words = ["python", "-m", "tftwin", "run"]
+    for field in fields(Settings):
+        value = getattr(settings, field.name)
+        if value == field.default:
+            continue
+        words.append(f"--{field.name.replace('_', '-')}")
+        if not isinstance(value, bool):
+            words += map(str, value) if isinstance(value, tuple) else [str(value)]
+    return shlex.join([*words, "--only", str(step)])
 
 
 def _steps(run: Run) -> list[Any]:
