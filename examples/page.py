@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from refnn import __version__
 from tftwin import terminal
 
 NEEDED = ("tensorflow", "matplotlib", "rich", "jinja2")
@@ -200,6 +201,7 @@ def parse(program: str, description: str) -> argparse.Namespace:
     """
     terminal.prepare(program)
     parser = terminal.Parser(prog=program, description=description)
+    parser.add_argument("--version", action="version", version=f"refnn {__version__}")
     parser.add_argument("--quick", action="store_true", help="a smoke run: fewer epochs and steps")
     parser.add_argument(
         "--output",

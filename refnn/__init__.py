@@ -62,6 +62,9 @@ from refnn.training import (
     train_step,
 )
 
+__version__ = "0.1.0"
+"""Of refnn and of tftwin, which are one project; pyproject.toml reads it here."""
+
 __all__ = [
     "Elu",
     "Identity",

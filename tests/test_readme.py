@@ -17,14 +17,36 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_python_example_prints_what_the_readme_says() -> None:
-    (code,), (printed,) = blocks("python"), blocks("text")
+def test_the_python_examples_print_what_the_readme_says() -> None:
+    codes, texts = blocks("python"), blocks("text")
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", "".join(codes)], cwd=ROOT, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout == printed
-    assert len([line for line in code.splitlines() if line.strip()]) <= 22
+    assert run.stdout == "".join(texts)
+    assert len([line for line in codes[0].splitlines() if line.strip()]) <= 18
+
+
+def test_the_first_example_needs_numpy_alone() -> None:
+    code, text = blocks("python")[0], blocks("text")[0]
+    allowed = "import sys; [sys.modules.__setitem__(m, None) for m in ('tensorflow', 'keras', "
+    allowed += "'matplotlib', 'rich', 'h5py', 'jinja2', 'hypothesis', 'scipy', 'sklearn')]\n"
+    run = subprocess.run(
+        [sys.executable, "-c", allowed + code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout) == (0, text), run.stderr
+
+
+@pytest.mark.parametrize("module", ["tftwin", "examples", "examples.losses"])
+def test_version(module: str) -> None:
+    import refnn
+    import tftwin
+
+    assert refnn.__version__ == tftwin.__version__
+    run = subprocess.run(
+        [sys.executable, "-m", module, "--version"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout) == (0, f"refnn {refnn.__version__}\n"), run.stderr
 
 
 def test_the_activation_of_the_readme_agrees_with_its_twin() -> None:

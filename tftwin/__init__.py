@@ -14,6 +14,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from refnn import __version__ as __version__
+
 HOMES = {
     "twin": "counterparts",
     "Model": "training",

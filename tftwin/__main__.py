@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from refnn import __version__
 from refnn.datasets.files import replacing
 from refnn.record import Entry
 from tftwin import terminal
@@ -37,6 +38,7 @@ inputs     how many were tried; "all" is every float32 there is"""
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; return 0, or 1 if the result is bad; exit with 2 for a wrong argument."""
     parser = Parser(prog="python -m tftwin", description="refnn held against TensorFlow")
+    parser.add_argument("--version", action="version", version=f"refnn {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
     add_certify(commands)
     add_compare(commands)

@@ -1,0 +1,199 @@
+"""No formula of the guide is unverified: each box is read, evaluated, and held against refnn."""
+
+import doctest
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.guide.equations import EQUATIONS, SIZES, N, scene
+from tests.guide.tex import TexError, bound_to, right_side
+from tftwin.cards import CARDS
+from tftwin.check.judge import Bounds, fits
+from tftwin.lockstep.roundoff import exact
+from tftwin.microscope.expressions import evaluate
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "refnn" / "guide.md", ROOT / "refnn" / "guide.zh.md"]
+TEXT = PAGES[0].read_text(encoding="utf-8")
+BOXES = re.compile(r"<!-- eq: ([a-z0-9-]+) -->\n```math\n(.*?)\n```", re.S)
+SHOWN = dict(BOXES.findall(TEXT))
+
+
+def evaluated(formula, equation, tensors):
+    """The value of a displayed right side, with the bound of its operations."""
+    symbols = dict(equation.symbols)
+    tree = bound_to(right_side(formula), symbols)
+    tensors = tensors | {f"size {letter}": size for letter, size in SIZES.items()}
+    letters = equation.letters
+    if equation.bare:  # a symbol without letters is the number at the place of the left side
+        tree = placed(tree, equation.bare, tensors)
+    return evaluate(tree, {x: SIZES[x] for x in letters}, tensors, exact)
+
+
+def placed(tree, letters, tensors):
+    if not isinstance(tree, list):
+        return tree
+    if tree[0] == "ref" and not tree[2] and np.ndim(tensors[tree[1]]):
+        return ["ref", tree[1], list(letters)]
+    return [placed(part, letters, tensors) for part in tree]
+
+
+def number(value):
+    """A number of refnn with its bound, which is 0 if it carries none."""
+    bound = np.asarray(getattr(value, "bound", 0.0), np.float64)
+    return np.asarray(getattr(value, "value", value)), bound
+
+
+def held(formula, equation, dtype, seed=0):
+    """Whether the formula gives refnn's number, at every place."""
+    tensors = scene(dtype, seed)
+    tensors |= {k: np.asarray(a) for k, a in equation.made(tensors).items()}
+    ours, own = number(equation.refnn(tensors))
+    value, bound = number(evaluated(formula, equation, tensors))
+    shape = tuple(SIZES[x] for x in equation.letters)
+    assert ours.shape == value.shape == shape
+    if not bound.any():  # numbers of Python: refnn's float64, and as many roundings as symbols
+        bound = np.float64(len(formula) * np.finfo(np.float64).eps) * np.abs(value)
+    return bool(fits(ours, Bounds(value, np.broadcast_to(bound + own, shape))).all())
+
+
+def test_every_box_is_known_and_every_id_is_shown():
+    assert list(SHOWN) == list(EQUATIONS)
+    assert TEXT.count("```math") == len(SHOWN)
+    assert len(SHOWN) > 50
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_the_box_is_what_refnn_computes(name):
+    for dtype in EQUATIONS[name].dtypes:
+        for seed in range(3):
+            assert held(SHOWN[name], EQUATIONS[name], dtype, seed), SHOWN[name]
+
+
+LONG = np.finfo(np.longdouble).eps / np.finfo(np.float64).eps
+"""How much finer longdouble is: by so much smaller are the bounds of its roundings."""
+
+
+def quotient(equation, s, wide, index):
+    """A central difference in longdouble, and its error: of the step, and of the roundings."""
+
+    def at(h):
+        array = wide[equation.by].copy()
+        array[index] += h
+        return array
+
+    def slope(h):
+        return (equation.of(wide, at(h)) - equation.of(wide, at(-h))) / (2 * h)
+
+    h = np.longdouble(2) ** -20
+    one, other = slope(h), slope(h / 2)
+    rounding = number(equation.of(s, exact(s[equation.by])))[1] * LONG
+    return other, abs(one - other) + 4 * float(rounding) / (h / 2)
+
+
+@pytest.mark.parametrize("name", [n for n, e in EQUATIONS.items() if e.of is not None])
+def test_a_derivative_is_that_of_the_function_before_it(name):
+    """The difference quotient in longdouble, at every number; beside kinks and clips."""
+    equation, s = EQUATIONS[name], scene(np.float64)
+    if equation.by == "u":
+        s["u"].flat[0] = 0.5
+    if equation.by == "y":
+        s["y"].flat[:2] += 0.5
+    wide = {k: a.astype(np.longdouble) for k, a in s.items()}
+    found = np.asarray(equation.refnn(s | equation.made(s)))
+    _, own = number(evaluated(SHOWN[name], equation, s | equation.made(s)))
+    own = np.broadcast_to(own, found.shape)
+    for index in np.ndindex(found.shape):
+        value, error = quotient(equation, s, wide, index)
+        assert abs(value - found[index]) <= error + 2 * own[index], index
+        assert error < 1e-6 * (1 + abs(value))
+
+
+def flips(formula):
+    """The formula with one sign or operation changed, in every way."""
+    left, _, right = formula.partition("= ")
+    for place, letter in enumerate(right):
+        inside = right[:place].count("_{") > right[:place].count("}")
+        if letter in "+-" and not inside:
+            yield f"{left}= {right[:place]}{'-' if letter == '+' else '+'}{right[place + 1 :]}"
+    yield f"{left}= -({right})" if "cases" not in right else f"{left}= 2 ({right})"
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_a_wrong_sign_is_seen(name):
+    for wrong in flips(SHOWN[name]):
+        try:
+            seen = not held(wrong, EQUATIONS[name], np.float64)
+        except TexError:
+            seen = True  # "+x" at the beginning: not a formula of the guide
+        assert seen, wrong
+
+
+def test_what_is_not_executed_is_refused():
+    for formula in (r"y = \int x", r"y = x_{", r"y = \frac{1}", "y", r"y = \operatorname{foo}(x)"):
+        with pytest.raises((TexError, KeyError)):
+            bound_to(right_side(formula), {})
+    with pytest.raises(TexError, match="without a meaning"):
+        bound_to(right_side("y = q"), {})
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.exists()], ids=lambda p: p.name)
+class TestPage:
+    def test_the_examples_print_what_they_say(self, page):
+        blocks = re.findall(r"```pycon\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+        test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, None, 0)
+        runner = doctest.DocTestRunner(verbose=False)
+        said = []
+        runner.run(test, out=said.append)
+        assert runner.summarize(verbose=False).failed == 0, "".join(said)
+        assert runner.summarize(verbose=False).attempted > 25
+
+    def test_the_code_is_refnns(self, page):
+        quoted = re.findall(
+            r"<!-- code: ([\w.]+):([\w.]+) -->\n```python\n(.*?)```",
+            page.read_text(encoding="utf-8"),
+            re.S,
+        )
+        assert len(quoted) > 4
+        for module, path, code in quoted:
+            function = import_module(module)
+            for part in path.split("."):
+                function = getattr(function, part)
+            source = [line.strip() for line in inspect.getsource(function).splitlines()]
+            for line in code.strip().splitlines():
+                assert line.strip() in source, (path, line)
+
+    def test_mathematics_is_written_as_github_reads_it(self, page):
+        text = page.read_text(encoding="utf-8")
+        for fence in re.findall(r"```.*?```", text, re.S):
+            text = text.replace(fence, "")
+        text = re.sub(r"\$`[^`\n]*`\$", "", text)
+        assert "$" not in text
+        assert "\\(" not in text
+
+    def test_each_named_card_and_link_is_there(self, page):
+        text = page.read_text(encoding="utf-8")
+        names = {card.name for card in CARDS}
+        said = re.findall(r"explain ([a-z0-9-]+)`", text)
+        assert len(said) > 8
+        assert set(said) <= names
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            assert (page.parent / target).exists(), target
+
+    def test_formulas_are_those_of_the_first_page(self, page):
+        assert dict(BOXES.findall(page.read_text(encoding="utf-8"))) == SHOWN
+
+
+def test_the_top_page_has_no_mathematics():
+    for page in (ROOT / "README.md", ROOT / "examples" / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        assert "```math" not in text
+        assert "$`" not in text
+
+
+def test_the_scene_has_different_sizes():
+    assert len({N, SIZES["i"], SIZES["j"]}) == 3
