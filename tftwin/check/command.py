@@ -144,14 +144,23 @@ def add_explain(commands: Any) -> None:
     command = commands.add_parser(
         "explain",
         help="the catalogue of conventions and mistakes",
-        description="List the cards of the catalogue; with a NAME show one, with both formulas.",
+        description="List the cards of the catalogue; with a NAME show one, with both formulas. "
+        "With --blind say which rule made the parameters of a file out of its gradients.",
     )
     command.add_argument("name", nargs="?", metavar="NAME", help="of a card, or of a function")
+    command.add_argument(
+        "--blind", type=Path, metavar="FILE.npz",
+        help="gradients (T, …) and parameters (T + 1, …), perhaps parameters_2",
+    )  # fmt: skip
+    for option in ("learning-rate", "beta", "beta-1", "beta-2", "epsilon"):
+        command.add_argument(f"--{option}", type=float, metavar="X", help="if it is known")
     command.set_defaults(run=run_explain)
 
 
 def run_explain(options: argparse.Namespace) -> int:
-    """Print the list, the cards of one function, or one card."""
+    """Print the list, the cards of one function, one card, or the name of a rule."""
+    if options.blind is not None:
+        return _blind(options)
     if options.name is None:
         for card in CARDS:
             print(f"{card.name:34} {card.of:32} {card.kind:11} {card.who}")
@@ -165,6 +174,30 @@ def run_explain(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.name!r} is no card and no function of the catalogue{hint}")
     print("\n\n".join(map(page, named or of)))
     return 0
+
+
+def _blind(options: argparse.Namespace) -> int:
+    """Name the rule of each sequence; 0 if all have a name, else 1."""
+    try:
+        from tftwin.check import naming
+    except ModuleNotFoundError as error:
+        raise ImportError(NEEDS.format(error.name)) from None
+    data, status = naming.read(options.blind), 0
+    names = ("learning_rate", "beta", "beta_1", "beta_2", "epsilon")
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    for name in ("parameters", "parameters_2"):
+        if name not in data:
+            continue
+        found = naming.name(data["gradients"], data[name], given)
+        evidence = f"the next best explains {found.next_best:,}"
+        if found.candidates:
+            print(f"{name}: all {found.numbers:,} numbers are those of", end=" ")
+            print("; or of ".join(map(str, found.candidates)), end=f"; {evidence}\n")
+            continue
+        status = 1
+        best = f"; the best, {found.best}, explains {found.next_best:,}" if found.best else ""
+        print(f"{name}: unknown{best} of {found.numbers:,} numbers")
+    return status
 
 
 def page(card: Card) -> str:
