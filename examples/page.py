@@ -85,6 +85,10 @@ class Page:
         pyplot.close(figure)
         write(path, drawn.getvalue())
         console().print(f"wrote {path}", highlight=False)
+        if "ipykernel" in sys.modules:
+            from IPython.display import Image, display
+
+            display(Image(drawn.getvalue()))
         self.blocks.append({"kind": "picture", "file": path.name, "caption": caption})
 
     def link(self, name: str, html: str, text: str) -> None:

@@ -13,8 +13,11 @@ def test_a_local_cluster_gives_the_same_table(tmp_path):
         (tmp_path / f"student_{number}.py").write_text(text, encoding="utf-8")
     here = many.table(many.check_folder(tmp_path))
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
-        with joblib.parallel_config(backend="dask"):
-            there = many.table(many.check_folder(tmp_path, jobs=2))
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        there = many.table(many.check_folder(tmp_path, jobs=2))
     assert there == here
     assert "cannot be checked" in here
