@@ -44,7 +44,7 @@ FORMS = [(rule, "", TASKS[rule].right) for rule in naming.RULES] + [
 ]
 
 
-@pytest.mark.parametrize(("rule", "card", "function"), FORMS, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("rule", "card", "function"), FORMS, ids=[f"{r} {c}" for r, c, _ in FORMS])
 def test_each_rule_and_each_convention_is_named(rule, card, function):
     gradients, parameters = run(rule, function, np.float64)
     found = naming.name(gradients, parameters, KNOWN)
