@@ -6,6 +6,7 @@ MLX 0.32.4 and tf_keras 2.21, and is written out. The optimizers of Keras are in
 tests/keras/test_cards.py.
 """
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ import tensorflow as tf
 from tests.keras.test_cards import EXAMPLES
 from tftwin.cards import CARDS
 from tftwin.cards.card import MEASURED
+from tftwin.check.command import page
+from tftwin.check.example import both_numbers
 from tftwin.check.tasks import TASKS
 from tftwin.keras_models.library import keras
 
@@ -148,3 +151,13 @@ def test_forms_have_other_bits():
     _, ours = TASKS["momentum"].right(**given)
     _, theirs = BY_NAME["momentum-ema-form"].function(**given)
     assert (f"{ours[0]:.10f}", f"{theirs[0]:.10f}") == ("0.9099999666", "0.9100000262")
+
+
+def test_explain_shows_two_numbers_of_every_card():
+    silent = [c.name for c in CARDS if c.kind != "form" and not both_numbers(c)]
+    assert silent == ["rate-dtype"]  # a learning rate by itself is no function of a step
+    for card in CARDS:
+        found = re.search(r"refnn (\S+), other (\S+)", both_numbers(card))
+        assert found is None or found[1] != found[2], card.name
+    said = page(BY_NAME["kink-relu-one"])
+    assert "numbers dx[0, 0]: refnn 0, other 0.4116305" in said

@@ -211,4 +211,10 @@ def page(card: Card) -> str:
     ]
     if card.source:
         lines.append(f"  source  {card.source}")
+    try:
+        from tftwin.check.example import both_numbers
+    except ModuleNotFoundError:  # the formulas need nothing, the numbers need hypothesis
+        return "\n".join(lines)
+    if numbers := both_numbers(card):
+        lines.append(f"  numbers {numbers}")
     return "\n".join(lines)

@@ -80,7 +80,7 @@ def failure(found: Failure) -> list[str]:
     """Return the smallest wrong number, with its inputs."""
     place = f"{found.result}{list(found.index)}" if found.index else found.result
     sizes = found.case.draw.sizes
-    numbers = [f"{k} = {_number(v)}" for k, v in found.inputs().items() if np.ndim(v) == 0]
+    numbers = [f"{k} = {number(v)}" for k, v in found.inputs().items() if np.ndim(v) == 0]
     arrays = [f"{k} = {_rows(v)}" for k, v in found.inputs().items() if np.ndim(v) > 0]
     twin = "" if found.tensorflow is None else f"TensorFlow has {found.tensorflow!r}, "
     return [
@@ -92,7 +92,8 @@ def failure(found: Failure) -> list[str]:
     ]
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return a number to nine digits, or what else it is."""
     return f"{value:.9g}" if isinstance(value, (float, np.floating)) else repr(value)
 
 
