@@ -12,10 +12,12 @@ from refnn import optimizers as o
 from refnn.layers import Activation, Dense, Dropout
 from refnn.network import Network
 from refnn.schedules import ExponentialDecay
+from tests.guide.test_guide import SHOWN
 from tests.helpers import same_bits
 from tftwin.check.judge import Bounds, fits
 from tftwin.lockstep.roundoff import exact
 from tftwin.microscope import formulas, steps
+from tftwin.microscope.equations import equation
 from tftwin.microscope.expressions import evaluate, is_open, references
 from tftwin.microscope.sources import line
 
@@ -162,3 +164,20 @@ def test_a_line_that_is_gone_is_an_error():
     for text in ("no such line", ""):
         with pytest.raises(ValueError, match="lines begin with"):
             line(Dense.forward, text)
+
+
+def test_the_guide_has_the_formula_of_each_number():
+    shown = set(SHOWN)
+    seen = set()
+    for function, loss, rule in MODELS:
+        model = a_model(function, loss, rule, L2(0.1))
+        for tensor in formulas.tensors(model):
+            name = equation(model, tensor)
+            assert not name or name in shown, name
+            seen.add(name)
+            of_refnn = tensor.formula is not None and not tensor.derived
+            identity = isinstance(function, a.Identity) and tensor.layer in (1, 2)
+            assert name or not of_refnn or identity or tensor.name == "total", tensor.name
+    # the data, the draws, the size, the schedules, and f itself, which the chain names
+    left = {"mean", "deviation", "standardized", "he", "parameters", "decay", "nadam-momentum"}
+    assert {n for n in shown - seen if not n.endswith("-slope")} == left

@@ -15,6 +15,7 @@ import numpy as np
 from refnn.training import Model
 from refnn.typing import Array
 from tftwin.lockstep.verdict import ulp_distance
+from tftwin.microscope.equations import equation
 from tftwin.microscope.steps import Numbers
 from tftwin.microscope.tensors import Tensor
 
@@ -76,7 +77,7 @@ def payload(model: Model, tensors: Sequence[Tensor], steps: Sequence[Numbers]) -
     ulps, escapes = _distances(steps, both)
     return {
         "dtype": dtype.name,
-        "tensors": [_tensor(t) for t in tensors],
+        "tensors": [_tensor(model, t) for t in tensors],
         "stored": [t.name for t in of_steps],
         "first": [t.name for t in first],
         "rows": [int(step.ours["N"]) for step in steps],
@@ -90,7 +91,7 @@ def payload(model: Model, tensors: Sequence[Tensor], steps: Sequence[Numbers]) -
     }
 
 
-def _tensor(t: Tensor) -> dict[str, Any]:
+def _tensor(model: Model, t: Tensor) -> dict[str, Any]:
     return {
         "name": t.name,
         "kind": t.kind,
@@ -100,6 +101,7 @@ def _tensor(t: Tensor) -> dict[str, Any]:
         "formula": t.formula,
         "line": t.line and list(t.line),
         "note": t.note,
+        "equation": equation(model, t),
     }
 
 

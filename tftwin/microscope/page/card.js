@@ -52,6 +52,11 @@ function answerOf(numbers, view, tensor) {
 }
 
 function lineOf(tensor) {
+  const guide = tensor.equation ? `<p class="equation"><small>the formula <code>${tensor.equation}</code> of the guide, refnn/guide.md</small></p>` : "";
+  return guide + lineOfCode(tensor);
+}
+
+function lineOfCode(tensor) {
   return tensor.line ? `<p class="line"><code>${escaped(tensor.line[2])}</code> <small>${escaped(tensor.line[0])}, line ${tensor.line[1]}</small></p>` : "";
 }
 
