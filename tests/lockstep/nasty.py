@@ -13,7 +13,7 @@ from collections import Counter
 import numpy as np
 
 from refnn.activations import Elu, Identity, LeakyRelu, Relu, Selu, Sigmoid, Softmax, Softplus, Tanh
-from refnn.layers import Activation, Dense
+from refnn.layers import Activation, Dense, Dropout
 from refnn.losses import (
     Asymmetric,
     BinaryCrossentropy,
@@ -24,7 +24,7 @@ from refnn.losses import (
     SoftmaxCrossentropy,
 )
 from refnn.network import Network
-from refnn.optimizers import SGD, SGDM, Adagrad, Adam, RMSProp
+from refnn.optimizers import SGD, SGDM, Adagrad, Adam, Nadam, Nesterov, RMSProp
 from refnn.regularizers import L2
 from refnn.state import State
 from refnn.training import Model
@@ -88,7 +88,13 @@ def nasty_case(seed):
     dtype = (np.float32, np.float64)[seed % 2]
     network, loss = network_and_loss(rng)
     kind = pick(rng, [SGD, SGDM, Adagrad, RMSProp, Adam])
-    rest = {} if kind in (SGD, SGDM) else {"epsilon": float(rng.choice([1e-8, 1e-7, 1e-3]))}
+    more = np.random.default_rng([seed, 1])  # so that the draws of all seeds stay
+    if more.random() < 0.3:
+        kind = pick(more, [Nesterov, Nadam])
+    network = with_dropout(more, network)
+    rest = (
+        {} if kind in (SGD, SGDM, Nesterov) else {"epsilon": float(rng.choice([1e-8, 1e-7, 1e-3]))}
+    )
     regularizer = L2(10.0 ** rng.integers(-5, 1)) if rng.integers(2) else None
     model = Model(network, loss, kind(10.0 ** rng.integers(-4, 1), **rest), regularizer)
 
@@ -115,7 +121,21 @@ def nasty_case(seed):
         y = np.eye(outputs)[rng.integers(outputs, size=rows)]
     if getattr(loss, "takes_probabilities", False):
         y = rng.integers(65, size=(rows, outputs)) / 64
-    return Case(model, state, [(x.astype(dtype), y.astype(dtype))])
+    masks = network.draw_masks(more, rows, dtype)
+    batch = x.astype(dtype), y.astype(dtype)
+    return Case(model, state, [(*batch, masks) if masks else batch])
+
+
+def with_dropout(rng, network):
+    """A dropout behind some activations, in one of four networks; never the last layer."""
+    if rng.random() > 0.25:
+        return network
+    layers = []
+    for layer in network.layers:
+        layers.append(layer)
+        if isinstance(layer, Activation) and layer is not network.layers[-1] and rng.random() < 0.6:
+            layers.append(Dropout(float(rng.choice([0.1, 0.5, 0.9]))))
+    return Network(layers)
 
 
 def outcome(seed, mode="eager"):
