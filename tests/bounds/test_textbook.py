@@ -510,3 +510,20 @@ def test_every_activation_and_loss_is_held():
         if isinstance(kind, type) and kind.__module__ == room_.__name__
     }  # fmt: skip
     assert kinds == rooms - {"Function", "Loss"}
+
+
+@each_dtype
+@pytest.mark.parametrize("function", [*KERNELS, Relu, Tanh, LeakyRelu, Elu, Selu, Identity])
+def test_an_unbounded_gradient_gives_no_bound_that_is_nan(function, dtype):
+    """0 · ∞: beside a kink, behind a mask, at an output of exactly 0."""
+    x = np.array([[-1, -1e-9, 0, 1e-9, 1, -0.0, 30]], dtype)
+    name = np.dtype(dtype).name
+    for bound in (0.0, 1e-8, np.inf):
+        at = Rounded(x, np.full(x.shape, bound), exact(x).unit)
+        dy = Rounded(np.ones_like(x), np.full(x.shape, np.inf), exact(x).unit)
+        wide = with_kernel(function(), name)
+        with np.errstate(all="ignore"):
+            y = wide.forward(at)
+            dx = wide.backward(dy, at, y)
+        assert not np.isnan(y.bound).any()
+        assert not np.isnan(dx.bound).any()

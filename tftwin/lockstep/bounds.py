@@ -77,7 +77,7 @@ class LessOne:
     def backward(self, dy: Any, x: Any, y: Any) -> Any:
         dx = self.function.backward(dy, x, y)
         reach = 2 * x.bound + (2 * self.ulps + 4) * dx.unit
-        near = (x.value < 2 * x.bound) & (x.value > -reach)
+        near = (x.value < 2 * x.bound) & (x.value > -reach) & (self.jump > 0)  # 0 · ∞ is NaN
         return Rounded(dx.value, dx.bound + np.where(near, self.jump * largest(dy), 0), dx.unit)
 
 
