@@ -17,7 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from refnn import __version__
 from tftwin import terminal
 
 NEEDED = ("tensorflow", "matplotlib", "rich", "jinja2")
@@ -204,6 +203,8 @@ def parse(program: str, description: str) -> argparse.Namespace:
     line, with status 2. ``tftwin.terminal`` says what else may end it from here on.
     """
     terminal.prepare(program)
+    from refnn import __version__  # NumPy behind it: a Ctrl-C meanwhile is one line
+
     parser = terminal.Parser(prog=program, description=description)
     parser.add_argument("--version", action="version", version=f"refnn {__version__}")
     parser.add_argument("--quick", action="store_true", help="a smoke run: fewer epochs and steps")

@@ -14,8 +14,6 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from refnn import __version__ as __version__
-
 HOMES = {
     "twin": "counterparts",
     "Model": "training",
@@ -42,6 +40,8 @@ if sys.argv[:1] == ["-m"]:  # python -m tftwin: Ctrl-C during the imports is one
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("refnn").__version__
     if name in HOMES:
         return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
