@@ -214,3 +214,53 @@ def softmax_crossentropy(y_true, logits):
     z = z - z.max(axis=1, keepdims=True)
     return np.sum(y_true * (np.log(np.exp(z).sum(axis=1, keepdims=True)) - z)) / len(z)
 """
+
+FROM_X = """
+import numpy as np
+
+def tanh_derivative(x):
+    t = 2 / (1 + np.exp(-2 * x)) - 1
+    return 1 - np.power(t, 2)
+
+def sigmoid_derivative(x):
+    s = 0.5 * (1 + np.tanh(x / 2))
+    return s * (1 - s)
+
+def sigmoid_backward(dy, x):
+    s = 1 / (1 + np.exp(-x))
+    return dy * (s - s * s)
+
+def tanh_backward(dy, x):
+    return dy / np.cosh(np.clip(x, -300, 300)) ** 2
+
+def elu_backward(dy, x, alpha):
+    return np.where(x > 0, dy, dy * (alpha * (np.exp(np.minimum(x, 0)) - 1) + alpha))
+
+def selu_derivative(x):
+    a, s = 1.6732632423543772, 1.0507009873554805
+    return np.where(x >= 0, s, s * a * np.exp(np.minimum(x, 0))).astype(x.dtype)
+
+def softplus_backward(dy, x):
+    return dy * (0.5 + 0.5 * np.tanh(x / 2))
+
+def softmax_backward(dy, x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return p * dy - p * (p * dy).sum(axis=1, keepdims=True)
+"""
+"""Right ones that do not take y: they compute it again, by a formula of their own."""
+
+TWICE_WRONG = """
+import numpy as np
+
+def softmax_backward(dy, x):
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    return dy * p * (1 - p)
+
+def binary_crossentropy_gradient(y_true, y_pred):
+    return (y_pred - y_true) / (y_pred * (1 - y_pred))
+
+def relu_backward(dy, x):
+    return -dy * (x >= 0)
+"""
+"""A mistake, and a place where the function breaks, or another convention at a kink."""

@@ -84,6 +84,26 @@ def test_wrong_functions_are_named_and_the_unknown_one_is_not_guessed(written):
     assert abs(smallest.theirs - smallest.ours) > smallest.allowed
 
 
+def test_who_computes_y_again_from_x_is_right(written):
+    found = answers(written(modules.FROM_X))
+    assert len(found) == 8
+    for name, answer in found.items():
+        assert answer.status in (AGREES, OTHER_FORM), (name, words.line(answer), answer.notes)
+
+
+def test_a_mistake_is_named_where_the_function_breaks_besides(written):
+    found = answers(written(modules.TWICE_WRONG))
+    said = {n: words.name_of(d) for n, a in found.items() for d in a.diagnoses.values()}
+    assert said == {
+        "softmax_backward": "softmax-diagonal (but for extreme numbers)",
+        "binary_crossentropy_gradient": "bce-gradient-sum (but for extreme numbers)",
+        "relu_backward": "−1 times the right numbers (but for kinks and ties)",
+    }
+    for answer in found.values():
+        assert answer.status == WRONG
+        assert all(0 < d.explained < d.numbers for d in answer.diagnoses.values())
+
+
 def test_a_small_error_does_not_pass_for_few_digits_or_for_a_break(written):
     """Off by 1e-4, by 1e-8, and only where the numbers are extreme, but finite."""
     found = answers(written(modules.NEARLY))

@@ -23,12 +23,14 @@ from tftwin.cards.casts import CASTS
 from tftwin.cards.momentum import MOMENTUM, NESTEROV
 from tftwin.cards.nadam import NADAM
 from tftwin.cards.rates import RATES
-from tftwin.cards.slopes import slopes
+from tftwin.cards.slopes import slopes, through_forms
 
+BACK = tuple(through_forms([*activations.CARDS, *smooth.CARDS, *slips.CARDS]))
 CARDS: tuple[Card, ...] = (
     *activations.CARDS,
     *smooth.CARDS,
-    *slopes([*activations.CARDS, *smooth.CARDS, *slips.CARDS]),
+    *slopes([*activations.CARDS, *smooth.CARDS, *slips.CARDS, *BACK]),
+    *BACK,
     *dense.CARDS,
     *dropout.CARDS,
     *losses.CARDS,

@@ -1,4 +1,4 @@
-"""Cards of the bare derivatives: those of ∂loss/∂x, with an upstream gradient of 1."""
+"""Cards that follow from others: the bare derivatives, and ∂loss/∂x through another form of f."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from refnn import activations
 from tftwin.cards.card import Card
+
+FUNCTIONS: dict[str, Any] = {
+    "sigmoid": activations.Sigmoid,
+    "tanh": activations.Tanh,
+    "elu": activations.Elu,
+    "selu": activations.Selu,
+    "softplus": activations.Softplus,
+    "softmax": activations.Softmax,
+}
 
 OF_DY = ("dy-ignored", "dy-ignored-below", "mask-of-dy")
 """Mistakes with the upstream gradient, which a bare derivative does not take."""
@@ -31,5 +41,27 @@ def slopes(cards: Iterable[Card]) -> Iterator[Card]:
 def _with_one(backward: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any, y: Any, **options: float) -> Any:
         return backward(dy=np.ones_like(x), x=x, y=y, **options)
+
+    return function
+
+
+def through_forms(cards: Iterable[Card]) -> Iterator[Card]:
+    """Yield, for each form of an activation, ∂loss/∂x of who computes y again by that form."""
+    for card in cards:
+        if card.kind == "form" and card.of in FUNCTIONS:
+            yield replace(
+                card,
+                name=f"back-{card.name}",
+                of=f"{card.of}_backward",
+                function=_through(FUNCTIONS[card.of], card.function),
+                formula=f"y = {card.formula}, again from x",
+                refnn=f"∂loss/∂x from the y that is given: {card.refnn}",
+            )
+
+
+def _through(kind: Any, form: Callable[..., Any]) -> Callable[..., Any]:
+    def function(dy: Any, x: Any, y: Any, **options: float) -> Any:
+        (again,) = form(x=x, **options)
+        return (kind(**options).backward(dy, x, again),)
 
     return function

@@ -146,6 +146,11 @@ def softplus_back_from_y(dy: Any, x: Any, y: Any) -> Any:
     return (dy * -np.expm1(-y),)
 
 
+def softplus_back_by_tanh(dy: Any, x: Any, y: Any) -> Any:
+    """Dy ½ (1 + tanh(x/2)): it cancels for large negative x."""
+    return (dy * (0.5 * (1 + np.tanh(0.5 * x))),)
+
+
 def softplus_back_without_dy(dy: Any, x: Any, y: Any) -> Any:
     """The bare slope."""
     return (_sigma(x),)
@@ -229,6 +234,10 @@ CARDS: list[Card] = [
     _softplus_back("softplus-from-y", softplus_back_from_y, "dy (1 − e⁻ʸ)",
                    "The same values, from y and not from x.", "is it more than a way to write it?",
                    "1 − e^(−ln(1 + eˣ)) = σ(x).", **FORM),
+    _softplus_back("softplus-back-by-tanh", softplus_back_by_tanh, "dy ½ (1 + tanh(x/2))",
+                   "The same values; small results lose digits, because 1 + tanh cancels.",
+                   "how many digits has σ(−30)?", "A difference of near numbers loses digits.",
+                   **FORM),
     _softplus_back("softplus-dy-ignored", softplus_back_without_dy, "σ(x)",
                    "The upstream gradient dy is missing.", *UPSTREAM),
 ]  # fmt: skip

@@ -75,6 +75,16 @@ def bce_log_clamped(y_true: Any, y_pred: Any) -> Any:
     return (-elements.sum() / y_pred.size,)
 
 
+def bce_clipped_at(edge: float) -> Any:
+    """Return the loss with another clip."""
+
+    def function(y_true: Any, y_pred: Any) -> Any:
+        c = np.clip(y_pred, edge, 1 - edge)
+        return (-_elements(y_true, c).sum() / c.size,)
+
+    return function
+
+
 def bce_of_yes(y_true: Any, y_pred: Any) -> Any:
     """−y ln c alone: nothing pulls down where y is 0."""
     return (-(y_true * np.log(_clipped(y_pred))).sum() / y_pred.size,)
@@ -199,6 +209,15 @@ CARDS: list[Card] = [
     _bce("bce-log-clamped", bce_log_clamped, "max(ln p, −100)",
          "PyTorch stops the logarithm at −100: the same values for ordinary probabilities.", *ZERO,
          kind="form", who="PyTorch", source=MEASURED),
+    _bce("bce-clip-8", bce_clipped_at(1e-8), "c = clip(p, 1e-8, 1 − 1e-8)",
+         "Clipped at 1e-8; Keras and refnn have 1e-7.", *ZERO, who="from-scratch code",
+         **CONVENTION),
+    _bce("bce-clip-12", bce_clipped_at(1e-12), "c = clip(p, 1e-12, 1 − 1e-12)",
+         "Clipped at 1e-12: in float32 this is no clip above.", *ZERO, who="from-scratch code",
+         **CONVENTION),
+    _bce("bce-clip-15", bce_clipped_at(1e-15), "c = clip(p, 1e-15, 1 − 1e-15)",
+         "Clipped at 1e-15: in float32 this is no clip above.", *ZERO, who="from-scratch code",
+         **CONVENTION),
     _bce("bce-sum", bce_over(lambda n, k: 1), "the sum", "A sum, not a mean.", *DIVIDE),
     _bce("bce-over-rows", bce_over(lambda n, k: n), "the sum / N", "Divided by the rows alone.",
          *DIVIDE, who="courses with one output", **CONVENTION),

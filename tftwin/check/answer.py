@@ -171,7 +171,7 @@ def _status(found: Diagnosis, name: str, wrong: Sequence[Case]) -> str:
     if "form" in kinds or found.relation.endswith("float32 inside"):
         return OTHER_FORM
     if found.known:
-        return CONVENTION if "convention" in kinds else WRONG
+        return CONVENTION if "convention" in kinds and not found.but_for else WRONG
     breaks = all(
         case.draw.flavour == EXTREME and not np.isfinite(case.results[name]).all() for case in wrong
     )

@@ -14,7 +14,7 @@ import numpy as np
 from tftwin.cards import CARDS, Card
 from tftwin.check import grammar, structure
 from tftwin.check.judge import Bounds, Case, evaluated, fits, in_shape
-from tftwin.check.task import Draw, Task
+from tftwin.check.task import EXTREME, TIES, Draw, Task
 from tftwin.check.tasks import TASKS
 
 FEW = 8
@@ -36,6 +36,8 @@ class Diagnosis(NamedTuple):
         How many the best other candidate explains, as a share of the same numbers.
     where : str
         Where alone the numbers are wrong, if there is such a place.
+    but_for : str
+        Of which kinds of numbers this is not true: then it explains all the others.
     """
 
     cards: tuple[Card, ...] = ()
@@ -44,6 +46,7 @@ class Diagnosis(NamedTuple):
     numbers: int = 0
     next_best: int = 0
     where: str = ""
+    but_for: str = ""
 
     @property
     def known(self) -> bool:
@@ -125,6 +128,34 @@ class _Trial:
                 count += int(np.count_nonzero(fits(theirs, found)))
         return count
 
+    def _of_the_others(self, but_for: str, kinds: tuple[str, ...]) -> Diagnosis | None:
+        """Return what explains every number but those of these kinds of calls."""
+        others = [i for i, case in enumerate(self.cases) if case.draw.flavour not in kinds]
+        if len(others) in (0, len(self.cases)) or all(map(self._is_right, others)):
+            return None
+        size = self._size(others)
+        cards = fewest([
+            c for c in cards_of(self.task.name)
+            if c.kind != "form" and self.count(others, self.by_card(c)) == size
+        ])  # fmt: skip
+        if cards:
+            return Diagnosis(tuple(cards), "", size, self.numbers, but_for=but_for)
+        for text, candidate in structure.candidates(self.cases[others[0]]).items():
+
+            def relation(i: int, candidate: structure.Candidate = candidate) -> Bounds | None:
+                return candidate(self.cases[i], self.right[i])
+
+            if self.count(others, relation) == size:
+                return Diagnosis((), text, size, self.numbers, but_for=but_for)
+        return None
+
+    def _kind(self) -> str:
+        """Return of which kind alone the wrong calls are."""
+        wrong = {c.draw.flavour for i, c in enumerate(self.cases) if not self._is_right(i)}
+        if wrong == {EXTREME}:
+            return "at extreme numbers"
+        return "at kinks and ties" if wrong == {TIES} else ""
+
     def diagnosis(self, joint: Sequence[Card]) -> Diagnosis:
         """Return why this result is wrong."""
         counts = {c: self.count(self.few, self.by_card(c)) for c in cards_of(self.task.name)}
@@ -144,8 +175,19 @@ class _Trial:
                 return Diagnosis((), text, self.numbers, self.numbers, next_best)
         if text := _narrow(self.task, self.place, self.name, self.cases):
             return Diagnosis((), text, self.numbers, self.numbers, next_best)
-        where = _where(self.name, self.cases, self.right)
+        for text, kinds in BUT_FOR.items():
+            if found := self._of_the_others(text, kinds):
+                return found
+        where = _where(self.name, self.cases, self.right) or self._kind()
         return Diagnosis((), "", next_best, self.numbers, 0, where)
+
+
+BUT_FOR = {
+    "extreme numbers": (EXTREME,),
+    "kinks and ties": (TIES,),
+    "extreme numbers, kinks and ties": (EXTREME, TIES),
+}
+"""A function may have a mistake, and break at numbers of one kind besides."""
 
 
 def fewest(cards: Sequence[Card]) -> list[Card]:

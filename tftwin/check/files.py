@@ -43,6 +43,7 @@ def _function(answer: Answer) -> dict[str, Any]:
                 "numbers": found.numbers,
                 "next_best": found.next_best,
                 "where": found.where,
+                "but_for": found.but_for,
             }
             for name, found in answer.diagnoses.items()
         },

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnn.typing import Array
-from tftwin.check.task import Draw, Task
+from tftwin.check.task import Draw, Output, Task
 from tftwin.lockstep.roundoff import NoBoundError, Rounded, exact
 
 
@@ -29,10 +29,18 @@ def evaluated(function: Callable[..., Any], given: dict[str, Any]) -> list[Bound
     """Return a formula's results, each with its bound; infinite where there is none."""
     with np.errstate(all="ignore"):
         try:
-            found = function(**{k: exact(v) if _is_array(v) else v for k, v in given.items()})
+            found = function(**{k: _bounded(v) if _is_array(v) else v for k, v in given.items()})
         except NoBoundError:
             found = function(**given)
     return [_bounds(one) for one in found]
+
+
+def _bounded(array: Array) -> Rounded:
+    """An argument is exact, but for an output that may be computed again."""
+    if isinstance(array, Output) and array.bound is not None:
+        found = exact(np.asarray(array))
+        return Rounded(found.value, array.bound, found.unit)
+    return exact(array)
 
 
 def _bounds(one: Any) -> Bounds:

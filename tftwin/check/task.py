@@ -30,6 +30,25 @@ class Sizes(NamedTuple):
     """Classes, or outputs of a network."""
 
 
+class Output(np.ndarray[Any, np.dtype[Any]]):
+    """An output that is given as an argument, as y = f(x): it has a rounding error of its own.
+
+    Who computes it again from x, in another form, may be so far from it.
+    """
+
+    bound: Any
+
+    @classmethod
+    def of(cls, array: Array, bound: Array) -> "Output":
+        """Return the array, with how far another evaluation may be from it."""
+        found = np.asarray(array).view(cls)
+        found.bound = bound
+        return found
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.bound = getattr(other, "bound", None)
+
+
 class Draw(NamedTuple):
     """From what the arguments of one call are made.
 

@@ -36,10 +36,11 @@ def line(answer: Answer) -> str:
 
 def name_of(found: Diagnosis) -> str:
     """Return the cards of a class, or the relation, or that it is unknown."""
+    but_for = f" (but for {found.but_for})" if found.but_for else ""
     if found.cards:
         names = [card.name for card in found.cards]
-        return names[0] if len(names) == 1 else f"one of {', '.join(names[:4])}"
-    return found.relation or "unknown"
+        return (names[0] if len(names) == 1 else f"one of {', '.join(names[:4])}") + but_for
+    return found.relation + but_for if found.relation else "unknown"
 
 
 def details(answer: Answer, hint: int | None, command: str) -> list[str]:
@@ -71,7 +72,7 @@ def diagnosis(name: str, found: Diagnosis, hint: int | None) -> list[str]:
         lines.append(f"    yours {card.formula}; refnn {card.refnn}; {evidence}")
         return lines
     if found.relation:
-        return [f"{name}: {found.relation}; {evidence}"]
+        return [f"{name}: {name_of(found)}; {evidence}"]
     where = f"; wrong only {found.where}" if found.where else ""
     return [f"{name}: unknown{where}; the best card {evidence}"]
 
