@@ -392,3 +392,17 @@ def test_the_exercises_are_stubs_and_two_steps_with_two_faults_each(tmp_path):
         },
         "train_step": {"order: update first and penalty: whole"},
     }  # fmt: skip
+
+
+def test_the_session_ends_with_what_it_says(written):
+    page = (ROOT / "examples" / "exercises" / "SESSION.md").read_text(encoding="utf-8")
+    codes = re.findall(r"```python\n(.*?)```", page, re.S)
+    last = {code.split("(")[0]: code for code in codes}
+    assert len(codes) > len(last) == 4
+    found = answers(written("import numpy as np\n" + "\n".join(last.values())))
+    assert {a.status for a in found.values()} == {AGREES}
+    assert page.rstrip().endswith("(exit status 0)\n```")
+    for name, answer in found.items():
+        assert f"{name:32} {words.line(answer)}" in page.rpartition("$ python")[2]
+    first = answers(written("import numpy as np\n" + codes[0]))
+    assert next(iter(first.values())).status == WRONG
