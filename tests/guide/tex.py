@@ -10,7 +10,7 @@ import re
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;!\\{} ]|[A-Za-z]|[0-9]+(?:\.[0-9]+)?|\S")
 SPACES = {"\\,", "\\;", "\\!", "\\ ", "\\quad", "\\displaystyle", "\\left", "\\right"}
-FUNCTIONS = {"\\ln": "log", "\\tanh": "tanh", "\\sigma": "sigmoid", "\\operatorname": None}
+FUNCTIONS = {"\\ln": "log", "\\tanh": "tanh", "\\sigma": "sigmoid"}
 NAMED = {"sign": "sign", "max": "maximum", "clip": "clip"}
 COMPARED = {">": ">", "\\ge": ">="}
 
@@ -123,8 +123,10 @@ class Parser:
         if token == "e" and self.peek() == "^":
             self.take()
             return ["exp", self.group()]
-        if token == "\\operatorname":
+        if token == "\\mathrm":
             return self.named()
+        if token == "\\max":
+            return self.called("max")
         if token in FUNCTIONS:
             return [FUNCTIONS[token], self.power()]
         if token == "\\begin":
@@ -145,6 +147,9 @@ class Parser:
         while self.peek() != "}":
             name += self.take()
         self.take("}")
+        return self.called(name)
+
+    def called(self, name):
         self.take("(")
         parts = [self.sum()]
         while self.peek() == ",":
