@@ -19,7 +19,7 @@ from tftwin.microscope.expressions import evaluate
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "refnn" / "guide.md", ROOT / "refnn" / "guide.zh.md"]
 TEXT = PAGES[0].read_text(encoding="utf-8")
-BOXES = re.compile(r"<!-- eq: ([a-z0-9-]+) -->\n```math\n(.*?)\n```", re.S)
+BOXES = re.compile(r'<a id="([a-z0-9-]+)"></a>[^\n]*\n\n```math\n(.*?)\n```', re.S)
 SHOWN = dict(BOXES.findall(TEXT))
 
 
