@@ -17,6 +17,7 @@ from refnn.datasets.files import replacing
 from refnn.record import Entry
 from tftwin import terminal
 from tftwin.check.command import add_check, add_explain
+from tftwin.guide.command import add_guide
 from tftwin.keras_lockstep.command import add_keras
 from tftwin.lockstep import ledger, report
 from tftwin.lockstep.ledger.certify import certify
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_run(commands)
     add_record(commands)
     add_microscope(commands)
+    add_guide(commands)
     add_check(commands)
     add_explain(commands)
     options = parser.parse_args(arguments)
