@@ -12,6 +12,7 @@ from refnn.labels import class_rows
 from refnn.state import State
 from refnn.training import Model
 from refnn.typing import Array, Masks
+from tftwin.guide.frame import libraries, template
 from tftwin.microscope.formulas import tensors
 from tftwin.microscope.mistakes import labels, mistakes, sentences
 from tftwin.microscope.payload import payload
@@ -25,7 +26,6 @@ SCRIPTS = (
     "numbers.js", "expressions.js", "mathml.js", "bands.js", "heatmap.js", "card.js", "plots.js",
     "predict.js", "trace.js", "page.js",
 )  # fmt: skip
-NEEDS = "the page needs Jinja2: pip install -e '.[page]' in a clone of refnn"
 
 
 def page(
@@ -59,9 +59,12 @@ def page(
     TypeError, ValueError
         If a batch does not fit, is empty, or there are too many numbers for a page.
     ImportError
-        If Jinja2 is missing, or TensorFlow where it is asked for.
+        If a library of the extra ``page`` is missing, or TensorFlow where it is asked for.
     """
-    template = _template()
+    folder = files("tftwin.microscope") / "page"
+    frame = template(folder)
+    with libraries():
+        from tftwin.guide.passages import passages
     guards.check_model(model)
     guards.check_state(model, state)
     guards.check_finite(model, state)
@@ -81,11 +84,14 @@ def page(
         "mistakes": found,
         "cards": sentences(found),
         "surface": surface(model, states, x, y),
+        "guide": {
+            name: passage._asdict()
+            for name, passage in passages(t["equation"] for t in data["tensors"]).items()
+        },
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    folder = files("tftwin.microscope") / "page"
     return str(
-        template.render(
+        frame.render(
             title=data["title"],
             style=(folder / "style.css").read_text(encoding="utf-8"),
             scripts=[(folder / name).read_text(encoding="utf-8") for name in SCRIPTS],
@@ -110,15 +116,6 @@ def payload_of(
 
     report = add_twin(model, state, batches, steps, mode)
     return payload(model, all_tensors, steps) | {"mode": mode, "report": str(report)}
-
-
-def _template() -> Any:
-    try:
-        from jinja2 import Environment
-    except ImportError:
-        raise ImportError(NEEDS) from None
-    text = (files("tftwin.microscope") / "page" / "page.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
 
 
 def _batch(model: Model, state: State, number: int, batch: Any) -> Batch:

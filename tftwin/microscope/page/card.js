@@ -48,12 +48,19 @@ function answerOf(numbers, view, tensor) {
     ? `<p class="dead-note">This unit is 0 in all ${numbers.data.rows[step]} rows: x is below 0 everywhere, the slope is 0, and no gradient passes. Its weights cannot learn from this batch.</p>` : "";
   return `${formulaOf(numbers, tensor)}${filled}${result}${dead}
     ${open ? chainOf(numbers, tensor.formula, places, step) + table(numbers, view, tensor, places) : ""}
-    <p class="note">${escaped(tensor.note)}</p>${lineOf(tensor)}${rest(numbers, view, tensor)}`;
+    <p class="note">${escaped(tensor.note)}</p>${lineOf(numbers, view, tensor)}${rest(numbers, view, tensor)}`;
 }
 
-function lineOf(tensor) {
-  const guide = tensor.equation ? `<p class="equation"><small>the formula <code>${tensor.equation}</code> of the guide, refnn/guide.md</small></p>` : "";
-  return guide + lineOfCode(tensor);
+function lineOf(numbers, view, tensor) {
+  return guideOf(numbers, view, tensor.equation) + lineOfCode(tensor);
+}
+
+// The guide's passage that derives the formula; it stays open from card to card.
+function guideOf(numbers, view, name) {
+  if (!name) return "";
+  const said = `<p class="equation"><small>the formula <code>${name}</code> of the guide, refnn/guide.md</small></p>`, passage = numbers.data.guide[name];
+  const html = passage?.html.replace(`<figure class="box" data-formula="${name}"`, `<figure class="box this" data-formula="${name}"`);
+  return passage ? `${said}<details class="why" ${view.why ? "open" : ""}><summary>Why? (guide, section ${escaped(passage.section)})</summary><div class="passage">${html}</div></details>` : said;
 }
 
 function lineOfCode(tensor) {

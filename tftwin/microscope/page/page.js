@@ -2,7 +2,7 @@
 "use strict";
 
 const view = {
-  step: 0, phase: "update", row: 0, tab: "d", q: null, crumbs: [], predict: false, sorted: true,
+  step: 0, phase: "update", row: 0, tab: "d", q: null, crumbs: [], predict: false, sorted: true, why: false,
   revealed: new Set(), marks: new Map(), tracing: false,
 };
 let numbers, playing = 0;
@@ -178,6 +178,15 @@ function readAddress() {
     && numbers.shape(name, view.step).every((size, axis) => place[axis] >= 0 && place[axis] < size);
   view.q = known ? { name, index: place } : null;
   if (known && numbers.tensor(name).indices[0]?.[0] === "n") view.row = place[0];
+  if (!known && given.has("eq")) readFormula(given.get("eq"), phase);
+}
+
+// A formula's id, as the guide's page links to it: the first number that has it.
+function readFormula(id, phase) {
+  const tensor = [...numbers.tensors.values()].find((t) => t.equation === id);
+  if (!tensor) return;
+  view.q = { name: tensor.name, index: tensor.indices.map(([letter]) => (letter === "n" ? view.row : 0)) };
+  if (!phase) view.phase = "update";
 }
 
 async function start() {
@@ -188,7 +197,7 @@ async function start() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("mousemove", (event) => { if (event.target.matches?.("canvas[data-map]")) onHeatmap(event, numbers, view, openCard, () => {}); });
-  document.addEventListener("toggle", (event) => { if (event.target.matches?.("details")) { drawHeatmaps(numbers, view); document.querySelectorAll("svg.scatter").forEach((svg) => drawScatter(numbers, view, svg)); } }, true);
+  document.addEventListener("toggle", (event) => { if (event.target.matches?.("details.why")) view.why = event.target.open; else if (event.target.matches?.("details")) { drawHeatmaps(numbers, view); document.querySelectorAll("svg.scatter").forEach((svg) => drawScatter(numbers, view, svg)); } }, true);
   window.addEventListener("hashchange", () => { readAddress(); draw(); });
   $("step").addEventListener("input", (event) => setStep(Number(event.target.value) - 1));
   $("row").addEventListener("input", (event) => { view.row = Number(event.target.value) || 0; setStep(view.step); });
