@@ -24,13 +24,13 @@ def browser():
 class Opened:
     """A page in the browser, with everything that it complained of or asked for."""
 
-    def __init__(self, page, path):
+    def __init__(self, page, path, ready="body[data-ready]", place=""):
         self.page, self.path, self.errors, self.requests = page, path, [], []
         page.on("console", lambda m: m.type in ("error", "warning") and self.errors.append(m.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
-        page.goto(f"file://{path}")
-        page.wait_for_selector("body[data-ready]", state="attached")
+        page.goto(f"file://{path}{place}")
+        page.wait_for_selector(ready, state="attached")
 
     def show(self, step, name, index, phase="update"):
         """Open a card by its address; the page draws at once."""
@@ -52,13 +52,14 @@ def opened(browser):
     """Open a page in a fresh window; afterwards it must have been silent."""
     windows = []
 
-    def opener(path, **options):
+    def opener(path, ready="body[data-ready]", place="", **options):
         page = browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | options))
-        windows.append(Opened(page, path))
+        windows.append(Opened(page, path, ready, place))
         return windows[-1]
 
     yield opener
     for one in windows:
         assert one.errors == []
-        assert [r for r in one.requests if r != f"file://{one.path}" and r != "data:,"] == []
+        asked = {r.partition("#")[0] for r in one.requests}
+        assert asked <= {f"file://{one.path}", "data:,"}
         one.page.close()

@@ -178,7 +178,7 @@ function readAddress() {
     && numbers.shape(name, view.step).every((size, axis) => place[axis] >= 0 && place[axis] < size);
   view.q = known ? { name, index: place } : null;
   if (known && numbers.tensor(name).indices[0]?.[0] === "n") view.row = place[0];
-  if (!known && given.has("eq")) readFormula(given.get("eq"), phase);
+  if (!known && given.get("eq")) readFormula(given.get("eq"), phase);
 }
 
 // A formula's id, as the guide's page links to it: the first number that has it.
