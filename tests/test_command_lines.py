@@ -1,4 +1,4 @@
-"""``certify`` and ``examples`` where terminals, files, folders and signals are odd: one line each.
+"""``certify``, ``guide``, ``examples`` where terminals, files, folders and signals are odd: one line.
 
 ``compare`` has its own table in lockstep/test_command_line.py, whole chapters theirs in
 test_examples.py.
@@ -20,6 +20,7 @@ CERTIFY = (
 )
 HELP = {
     "certify": "-m tftwin certify --help",
+    "guide": "-m tftwin guide --help",
     "examples": "-m examples --help",
     "a chapter": "-m examples.regularization --help",
 }
@@ -42,6 +43,7 @@ ENVIRONMENTS = {
     "a closed pipe": ({}, "| sleep 0; exit ${PIPESTATUS[0]}", 141, 1),
 }
 HEAVY = ["strict ASCII", "LC_ALL=C, without Python's help", "NO_COLOR", "a full disk"]
+GUIDE = "guide.html"
 WRONG = {
     "an unknown function": f"{CERTIFY} --functions sin",
     "no jobs": f"{CERTIFY} --jobs 0",
@@ -55,6 +57,9 @@ WRONG = {
     "an unknown command": "-m tftwin certfy",
     "no command": "-m tftwin",
     "an output that is a file": "-m examples --output {tmp}/text",
+    "a guide in no folder": "-m tftwin guide --output {tmp}/none/guide.html",
+    "a guide in no language": "-m tftwin guide --language français",
+    "a page that is none": "-m tftwin guide --output {tmp}/guide.html --microscope {tmp}/text",
     "an option of no chapter": "-m examples.losses --slow",
 }
 
@@ -107,6 +112,18 @@ def test_a_wrong_command_line_is_one_line(tmp_path: Path, command: str) -> None:
     assert result.stdout == b""
     assert len(result.stderr) < 500
     assert not (tmp_path / "ledger.json").exists()
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_the_guide_in_an_odd_environment(tmp_path: Path, name: str) -> None:
+    environment, rest, status, lines = ENVIRONMENTS[name]
+    command = f"-m tftwin guide --language zh --output {{tmp}}/{GUIDE} {rest}"
+    check(shell(command, tmp_path, **environment), status, lines)
+    assert "反向传播" in (tmp_path / GUIDE).read_text(encoding="utf-8")
+
+
+def test_a_guide_on_a_full_disk(tmp_path: Path) -> None:
+    check(shell("-m tftwin guide --output /dev/full", tmp_path), 2, 1)
 
 
 def test_a_ledger_on_a_full_disk(tmp_path: Path) -> None:

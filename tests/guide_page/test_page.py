@@ -212,7 +212,7 @@ def test_the_command_writes_into_the_folder_for_output(tmp_path, monkeypatch, ca
     assert capsys.readouterr().out.startswith("out/guide.html: 59 formulas, 0.0")
     assert main(["guide", "--language", "zh", "--output", "zh.html"]) == 0
     assert "反向传播" in Path("zh.html").read_text(encoding="utf-8")
-    assert page("en").html == Path("out/guide.html").read_text(encoding="utf-8")
+    assert page().html == Path("out/guide.html").read_text(encoding="utf-8")
 
 
 def test_each_formula_of_the_microscopes_page_is_a_link(tmp_path, capsys):
@@ -227,6 +227,18 @@ def test_each_formula_of_the_microscopes_page_is_a_link(tmp_path, capsys):
     links = [x for x in Reader(guide.read_text(encoding="utf-8")).links if "eq=" in x]
     assert sorted(links) == sorted(f"a%20b/m.html#eq={name}" for name in named)
     assert f"{len(named)} of them with a link" in capsys.readouterr().out
+
+
+def test_the_commands_of_the_readme_work(tmp_path, monkeypatch):
+    text = (ROOT / "tftwin" / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^python -m tftwin (guide.*?)(?: *#.*)?$", text, re.M)
+    assert len(lines) == 3
+    monkeypatch.chdir(tmp_path)
+    assert main(["microscope", "--no-tensorflow", "--steps", "1", "--html", "out.html"]) == 0
+    for line in lines:
+        assert main(line.split()) == 0, line
+    assert sorted(p.name for p in Path("out").iterdir()) == ["guide.html", "guide.zh.html"]
+    assert 'href="../out.html#eq=' in Path("out/guide.html").read_text(encoding="utf-8")
 
 
 PAGE = '<script type="application/json" id="data">{}</script>'
