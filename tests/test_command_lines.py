@@ -1,4 +1,4 @@
-"""``certify``, ``guide``, ``examples`` where terminals, files, folders and signals are odd: one line.
+"""``certify``, ``guide``, ``examples`` where terminals, files and signals are odd: one line each.
 
 ``compare`` has its own table in lockstep/test_command_line.py, whole chapters theirs in
 test_examples.py.
