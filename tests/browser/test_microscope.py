@@ -24,6 +24,7 @@ from tftwin.lockstep.roundoff import exact
 from tftwin.microscope import formulas, page, steps
 from tftwin.microscope.expressions import COMPARISONS, OPERATIONS
 from tftwin.microscope.mistakes import mistakes
+from tftwin.microscope.payload import STEPS_OF_LOG
 
 DRAWN = 100
 """Cards that are opened on each page."""
@@ -151,8 +152,12 @@ def test_tensorflows_number_is_the_one_that_was_computed(made, opened):
         shown = window.page.get_attribute("[data-role=tensorflow]", "data-value")
         assert np.float32(shown) == theirs, tensor.name
         allowed = float(window.page.get_attribute("[data-role=allowed]", "data-value"))
-        bound = 2 * one.numbers[step].bounds[tensor.name][tuple(index)]
-        assert bound * (1 - 1e-9) <= allowed <= bound * 2 ** (1 / 16) * (1 + 1e-9)
+        bound = float(one.numbers[step].bounds[tensor.name][tuple(index)])
+        if 0 < bound < np.inf:
+            kept = 2 * 2.0 ** (np.ceil(STEPS_OF_LOG * np.log2(bound)) / STEPS_OF_LOG)
+            assert abs(allowed - kept) <= 2 * np.spacing(kept)  # two powers, each to its last bit
+        else:
+            assert allowed == 2 * bound
 
 
 def test_what_does_not_exist_yet_is_empty(made, opened):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -71,9 +72,9 @@ def test_what_is_packed_is_what_was_recorded(dtype):
             differ += np.count_nonzero(ulps[part])
             bound = np.ravel(step.bounds[name])
             some = (codes[part] != INFINITE) & (codes[part] != ZERO)
-            kept = 2.0 ** (codes[part][some] / STEPS_OF_LOG)
-            assert (kept >= bound[some] * (1 - 1e-12)).all()
-            assert (kept <= bound[some] * 2 ** (1 / STEPS_OF_LOG) * (1 + 1e-12)).all()
+            for code, exactly in zip(codes[part][some].tolist(), bound[some].tolist(), strict=True):
+                power = Fraction(exactly) ** STEPS_OF_LOG  # exact: the code is ⌈log₂ of it⌉
+                assert Fraction(2) ** (code - 1) < power <= Fraction(2) ** code
             assert np.array_equal(codes[part] == ZERO, bound == 0)
             place += one.size
     assert 0 < differ < place

@@ -14,13 +14,14 @@ function question(numbers, view) {
     <p id="verdict" role="status">${known ? `${known} known mistakes are recognised here.` : "At the cells with a frame, known mistakes are recognised too."}</p>`;
 }
 
-// Half a unit of the last digit that was typed: all numbers that round to it.
+// Half a unit of the last digit that was typed: all numbers that round to it. The typed number and the half
+// unit are rounded to 53 bits: a tie does not depend on these roundings.
 function typed(text) {
   const plain = text.trim().replace(/−/g, "-").replace(",", ".");
   const parts = plain.match(/^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i);
   if (!parts || !(parts[2] || parts[3])) return null;
   const half = 0.5 * 10 ** (Number(parts[4] ?? 0) - parts[3].length), value = Number(plain);
-  return { value, fits: (number) => Math.abs(number - value) <= half * (1 + 1e-12), significant: (parts[2] + parts[3]).replace(/^0+/, "").length };
+  return { value, fits: (number) => Math.abs(number - value) <= half * (1 + 2 ** -51) + 2 ** -52 * Math.abs(value), significant: (parts[2] + parts[3]).replace(/^0+/, "").length };
 }
 
 function verdict(numbers, view, text) {
