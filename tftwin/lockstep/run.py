@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from refnn import checks, guards
-from refnn.labels import class_rows
 from refnn.layers import Activation
 from refnn.record import Entry, record, state_entries
 from refnn.runs.memory import keep_freed_memory
@@ -17,6 +16,7 @@ from refnn.typing import Array, Masks
 from tftwin.counterparts import twin
 from tftwin.lockstep import alone, ledger
 from tftwin.lockstep.arbiter import Evidence, explain
+from tftwin.lockstep.batches import Batch, checked
 from tftwin.lockstep.bounds import bound_of, bounds_of_rule, bounds_of_step, rule_alone
 from tftwin.lockstep.digits import lost_digits
 from tftwin.lockstep.findings import (
@@ -30,9 +30,6 @@ from tftwin.lockstep.verdict import heat_of, judge_records, same_bits
 from tftwin.optimizers import update as tf_update
 from tftwin.tensorflow import tf
 from tftwin.trainer import Mode, Trainer
-
-Batch: TypeAlias = tuple[Array, Array] | tuple[Array, Array, Masks]
-"""x, y, and the masks of the Dropout layers."""
 
 
 def resynchronised(
@@ -97,7 +94,7 @@ def resynchronised(
     lockstep = _Lockstep(model, state, mode, observe)
     report = lockstep.report
     for number, batch in enumerate(pairs, 1):
-        x, y, masks = _checked(model, state, number, batch)
+        x, y, masks = checked(model, state, number, batch)
         with np.errstate(all="ignore"):
             if (number - 1) % every if only is None else number != only:
                 step = train_step(model, state, x, y, masks)
@@ -115,25 +112,6 @@ def resynchronised(
         raise ValueError("batches is empty: nothing was compared")
     report.rows, report.state = list(lockstep.rows.values()), state
     return report
-
-
-def _checked(model: Model, state: State, number: int, batch: Any) -> tuple[Array, Array, Masks]:
-    """Return x, y and the masks of a batch, and refuse what does not fit."""
-    if not (isinstance(batch, (tuple, list)) and len(batch) in (2, 3)):
-        raise TypeError(
-            f"batches: number {number} is {checks.short(batch)}; expected a pair (x, y), or "
-            "(x, y, masks)"
-        )
-    x, y, *drawn = batch
-    masks: Masks = drawn[0] if drawn else ()
-    try:
-        with np.errstate(all="ignore"):
-            y = class_rows(model, state.theta, y)
-            guards.check_data(model, state.theta, x, y)
-            guards.check_masks(model.network, masks, len(x), x.dtype)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"batches: number {number}: {error}") from None
-    return x, y, masks
 
 
 def left_the_finite(side: str, model: Model, step: Step) -> str:

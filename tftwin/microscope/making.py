@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from refnn import checks, guards
-from refnn.labels import class_rows
+from refnn import guards
 from refnn.state import State
 from refnn.training import Model
 from refnn.typing import Array, Masks
 from tftwin.guide.frame import libraries, template
+from tftwin.lockstep.batches import checked
 from tftwin.microscope.formulas import tensors
 from tftwin.microscope.mistakes import labels, mistakes, sentences
 from tftwin.microscope.payload import payload
@@ -68,7 +68,7 @@ def page(
     guards.check_model(model)
     guards.check_state(model, state)
     guards.check_finite(model, state)
-    given = [_batch(model, state, i, batch) for i, batch in enumerate(batches, 1)]
+    given = [checked(model, state, i, batch) for i, batch in enumerate(batches, 1)]
     if not given:
         raise ValueError("batches is empty: a page shows at least one step")
     all_tensors = tensors(model)
@@ -116,23 +116,6 @@ def payload_of(
 
     report = add_twin(model, state, batches, steps, mode)
     return payload(model, all_tensors, steps) | {"mode": mode, "report": str(report)}
-
-
-def _batch(model: Model, state: State, number: int, batch: Any) -> Batch:
-    if not (isinstance(batch, (tuple, list)) and len(batch) in (2, 3)):
-        raise TypeError(
-            f"batches: number {number} is {checks.short(batch)}; expected a pair (x, y), or "
-            "(x, y, masks)"
-        )
-    x, y, *drawn = batch
-    masks: Masks = drawn[0] if drawn else ()
-    try:
-        y = class_rows(model, state.theta, y)
-        guards.check_data(model, state.theta, x, y)
-        guards.check_masks(model.network, masks, len(x), x.dtype)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"batches: number {number}: {error}") from None
-    return x, y, masks
 
 
 def _finite(
