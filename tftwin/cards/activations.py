@@ -63,7 +63,7 @@ def sigmoid_back_as_tanh(dy: Any, x: Any, y: Any) -> Any:
 
 
 def sigmoid_back_half(dy: Any, x: Any, y: Any) -> Any:
-    """Dy y: one factor is missing."""
+    """dy y: one factor is missing."""
     return (dy * y,)
 
 
@@ -115,7 +115,7 @@ def tanh_half(x: Any) -> Any:
 
 
 def relu_mask(x: Any) -> Any:
-    """X times 1 or 0."""
+    """x times 1 or 0."""
     return (x * (x > 0),)
 
 
@@ -155,12 +155,12 @@ def relu_back_half_at_zero(dy: Any, x: Any, y: Any) -> Any:
 
 
 def relu_back_mask_of_dy(dy: Any, x: Any, y: Any) -> Any:
-    """Dy where dy > 0."""
+    """dy where dy > 0."""
     return (dy * (dy > 0),)
 
 
 def relu_back_without_mask(dy: Any, x: Any, y: Any) -> Any:
-    """Dy everywhere."""
+    """dy everywhere."""
     return (dy,)
 
 
@@ -218,17 +218,17 @@ def softmax_over_everything(x: Any) -> Any:
 
 
 def softmax_back_diagonal(dy: Any, x: Any, y: Any) -> Any:
-    """Dy y (1 − y): the diagonal of the Jacobian alone."""
+    """dy y (1 − y): the diagonal of the Jacobian alone."""
     return (dy * (y * (1 - y)),)
 
 
 def softmax_back_plain_sum(dy: Any, x: Any, y: Any) -> Any:
-    """Y (dy − Σ dy)."""
+    """y (dy − Σ dy)."""
     return ((dy - dy.sum(axis=-1, keepdims=True)) * y,)
 
 
 def softmax_back_nothing(dy: Any, x: Any, y: Any) -> Any:
-    """Dy, as if the loss had softmax inside."""
+    """dy, as if the loss had softmax inside."""
     return (dy,)
 
 

@@ -11,12 +11,12 @@ BACK = "dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over the batch"
 
 
 def without_bias(x: Any, W: Any, b: Any) -> Any:
-    """X W."""
+    """x W."""
     return (x @ W,)
 
 
 def bias_subtracted(x: Any, W: Any, b: Any) -> Any:
-    """X W − b."""
+    """x W − b."""
     return (x @ W - b,)
 
 
@@ -55,7 +55,7 @@ def reshaped_weights(dy: Any, x: Any, W: Any) -> Any:
 
 
 def reshaped_gradient(dy: Any, x: Any, W: Any) -> Any:
-    """DyᵀX reshaped to (D, M), which is not its transpose."""
+    """dyᵀx reshaped to (D, M), which is not its transpose."""
     dx, _, db = _right(dy, x, W)
     return dx, (dy.T @ x).reshape(*W.shape), db
 

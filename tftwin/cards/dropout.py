@@ -6,12 +6,12 @@ from tftwin.cards.card import Card, maker
 
 
 def unscaled(x: Any, kept: Any, rate: float) -> Any:
-    """X where it is kept, not scaled."""
+    """x where it is kept, not scaled."""
     return (x * kept,)
 
 
 def divided(x: Any, kept: Any, rate: float) -> Any:
-    """X ⊙ kept / (1 − rate), divided at the end."""
+    """x ⊙ kept / (1 − rate), divided at the end."""
     return (x * kept / (1 - rate),)
 
 
@@ -31,7 +31,7 @@ def other_side(x: Any, kept: Any, rate: float) -> Any:
 
 
 def not_dropped(dy: Any, kept: Any, rate: float) -> Any:
-    """Dy, as if nothing had been dropped."""
+    """dy, as if nothing had been dropped."""
     return (dy,)
 
 

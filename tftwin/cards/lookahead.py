@@ -16,7 +16,7 @@ Updated = tuple[Any, Any, Any]
 
 
 def nesterov_not_ahead(w: Any, g: Any, m: Any, learning_rate: float, beta: float) -> Any:
-    """W − lr m: momentum."""
+    """w − lr m: momentum."""
     m = beta * m + (1 - beta) * g
     return w - learning_rate * m, m
 
@@ -28,19 +28,19 @@ def nesterov_of_old(w: Any, g: Any, m: Any, learning_rate: float, beta: float) -
 
 
 def nesterov_without_g(w: Any, g: Any, m: Any, learning_rate: float, beta: float) -> Any:
-    """W − lr β m."""
+    """w − lr β m."""
     m = beta * m + (1 - beta) * g
     return w - learning_rate * (beta * m), m
 
 
 def nesterov_whole_g(w: Any, g: Any, m: Any, learning_rate: float, beta: float) -> Any:
-    """W − lr (β m + g): 1 − β is missing ahead."""
+    """w − lr (β m + g): 1 − β is missing ahead."""
     m = beta * m + (1 - beta) * g
     return w - learning_rate * (beta * m + g), m
 
 
 def nesterov_swapped(w: Any, g: Any, m: Any, learning_rate: float, beta: float) -> Any:
-    """Β and 1 − β exchanged."""
+    """β and 1 − β exchanged."""
     m = (1 - beta) * m + beta * g
     return w - learning_rate * ((1 - beta) * m + beta * g), m
 
@@ -118,7 +118,7 @@ def nadam_one_product(w: Any, g: Any, m: Any, v: Any, **rates: Any) -> Updated:
 
 
 def nadam_not_ahead(w: Any, g: Any, m: Any, v: Any, **rates: Any) -> Updated:
-    """Μₜ in the place of μₜ₊₁."""
+    """μₜ in the place of μₜ₊₁."""
     r = _Rates(**rates)
     m, v = r.moments(g, m, v)
     ahead = r.mu(r.t) * m / r.left(r.t + 1)

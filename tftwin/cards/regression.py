@@ -49,7 +49,7 @@ def mae_gradient_minus(y_true: Any, y_pred: Any) -> Any:
 
 
 def mae_gradient_of_square(y_true: Any, y_pred: Any) -> Any:
-    """D / (N K)."""
+    """d / (N K)."""
     d = y_pred - y_true
     return ((1 / d.size) * d,)
 

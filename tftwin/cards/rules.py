@@ -17,12 +17,12 @@ DECAY = "lr₀ r^(step / s)"
 
 
 def sgd_uphill(w: Any, g: Any, learning_rate: float) -> Any:
-    """W + lr g."""
+    """w + lr g."""
     return (w + learning_rate * g,)
 
 
 def sgd_without_rate(w: Any, g: Any, learning_rate: float) -> Any:
-    """W − g."""
+    """w − g."""
     return (w - g,)
 
 
@@ -55,12 +55,12 @@ def _adaptive(w: Any, g: Any, v: Any, lr: float, epsilon: float) -> Any:
 
 
 def adagrad_forgets(w: Any, g: Any, v: Any, learning_rate: float, epsilon: float) -> Any:
-    """V = g²."""
+    """v = g²."""
     return _adaptive(w, g, np.square(g), learning_rate, epsilon)
 
 
 def adagrad_without_root(w: Any, g: Any, v: Any, learning_rate: float, epsilon: float) -> Any:
-    """W − lr g / (v + ε)."""
+    """w − lr g / (v + ε)."""
     v = v + np.square(g)
     return w - learning_rate * g / (v + epsilon), v
 
@@ -71,7 +71,7 @@ def adagrad_old(w: Any, g: Any, v: Any, learning_rate: float, epsilon: float) ->
 
 
 def adagrad_unsquared(w: Any, g: Any, v: Any, learning_rate: float, epsilon: float) -> Any:
-    """V = v + |g|."""
+    """v = v + |g|."""
     return _adaptive(w, g, v + np.abs(g), learning_rate, epsilon)
 
 
@@ -83,14 +83,14 @@ def rmsprop_swapped(
 
 
 def rmsprop_sums(w: Any, g: Any, v: Any, learning_rate: float, beta: float, epsilon: float) -> Any:
-    """Β v + g²: the factor 1 − β is missing."""
+    """β v + g²: the factor 1 − β is missing."""
     return _adaptive(w, g, beta * v + np.square(g), learning_rate, epsilon)
 
 
 def rmsprop_without_root(
     w: Any, g: Any, v: Any, learning_rate: float, beta: float, epsilon: float
 ) -> Any:
-    """W − lr g / (v + ε)."""
+    """w − lr g / (v + ε)."""
     v = beta * v + (1 - beta) * np.square(g)
     return w - learning_rate * g / (v + epsilon), v
 

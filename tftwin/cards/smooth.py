@@ -21,7 +21,7 @@ def _below(x: Any) -> Any:
 
 
 def elu_by_exp(x: Any, alpha: float) -> Any:
-    """Α (eˣ − 1) with exp: it cancels near 0."""
+    """α (eˣ − 1) with exp: it cancels near 0."""
     return (np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1)),)
 
 
@@ -31,7 +31,7 @@ def elu_without_alpha(x: Any, alpha: float) -> Any:
 
 
 def elu_without_one(x: Any, alpha: float) -> Any:
-    """Α eˣ below 0: it jumps at 0."""
+    """α eˣ below 0: it jumps at 0."""
     return (np.where(x > 0, x, alpha * np.exp(np.minimum(x, 0))),)
 
 
@@ -41,17 +41,17 @@ def elu_of_alpha(x: Any, alpha: float) -> Any:
 
 
 def elu_back_by_exp(dy: Any, x: Any, y: Any, alpha: float) -> Any:
-    """Dy α eˣ below 0, from x."""
+    """dy α eˣ below 0, from x."""
     return (np.where(x > 0, dy, dy * (alpha * np.exp(np.minimum(x, 0)))),)
 
 
 def elu_back_of_y(dy: Any, x: Any, y: Any, alpha: float) -> Any:
-    """Dy y below 0: + α is missing."""
+    """dy y below 0: + α is missing."""
     return (np.where(x > 0, dy, dy * y),)
 
 
 def elu_back_plus_one(dy: Any, x: Any, y: Any, alpha: float) -> Any:
-    """Dy (y + 1) below 0: right for α = 1 alone."""
+    """dy (y + 1) below 0: right for α = 1 alone."""
     return (np.where(x > 0, dy, dy * (y + 1)),)
 
 
@@ -71,7 +71,7 @@ def elu_back_one_at_zero(dy: Any, x: Any, y: Any, alpha: float) -> Any:
 
 
 def selu_by_exp(x: Any) -> Any:
-    """Λ α (eˣ − 1) with exp."""
+    """λ α (eˣ − 1) with exp."""
     return (np.where(x >= 0, SCALE * x, BOTH * (np.exp(np.minimum(x, 0)) - 1)),)
 
 
@@ -81,22 +81,22 @@ def selu_without_scale(x: Any) -> Any:
 
 
 def selu_scale_above(x: Any) -> Any:
-    """Λ above 0 alone."""
+    """λ above 0 alone."""
     return (np.where(x >= 0, SCALE * x, ALPHA * _below(x)),)
 
 
 def selu_rounded(x: Any) -> Any:
-    """Λ = 1.0507 and α = 1.6733, as they are often typed."""
+    """λ = 1.0507 and α = 1.6733, as they are often typed."""
     return (np.where(x >= 0, 1.0507 * x, 1.0507 * 1.6733 * _below(x)),)
 
 
 def selu_back_by_exp(dy: Any, x: Any, y: Any) -> Any:
-    """Dy λ α eˣ below 0, from x."""
+    """dy λ α eˣ below 0, from x."""
     return (np.where(x >= 0, dy * SCALE, dy * (BOTH * np.exp(np.minimum(x, 0)))),)
 
 
 def selu_back_at_zero(dy: Any, x: Any, y: Any) -> Any:
-    """Λ α at 0."""
+    """λ α at 0."""
     return (np.where(x > 0, dy * SCALE, dy * (y + BOTH)),)
 
 
@@ -126,13 +126,13 @@ def softplus_of_minus(x: Any) -> Any:
 
 
 def softplus_back_of_sigmoid(dy: Any, x: Any, y: Any) -> Any:
-    """Dy σ (1 − σ): the second derivative."""
+    """dy σ (1 − σ): the second derivative."""
     s = _sigma(x)
     return (dy * (s * (1 - s)),)
 
 
 def softplus_back_of_y(dy: Any, x: Any, y: Any) -> Any:
-    """Dy σ(y)."""
+    """dy σ(y)."""
     return (dy * _sigma(y),)
 
 
@@ -142,12 +142,12 @@ def softplus_back_of_relu(dy: Any, x: Any, y: Any) -> Any:
 
 
 def softplus_back_from_y(dy: Any, x: Any, y: Any) -> Any:
-    """Dy (1 − e⁻ʸ): the same function, from the output."""
+    """dy (1 − e⁻ʸ): the same function, from the output."""
     return (dy * -np.expm1(-y),)
 
 
 def softplus_back_by_tanh(dy: Any, x: Any, y: Any) -> Any:
-    """Dy ½ (1 + tanh(x/2)): it cancels for large negative x."""
+    """dy ½ (1 + tanh(x/2)): it cancels for large negative x."""
     return (dy * (0.5 * (1 + np.tanh(0.5 * x))),)
 
 

@@ -96,7 +96,7 @@ def bce_sign(y_true: Any, y_pred: Any) -> Any:
 
 
 def bce_swapped(y_true: Any, y_pred: Any) -> Any:
-    """Y and p exchanged."""
+    """y and p exchanged."""
     return (-_elements(y_pred, _clipped(y_true)).sum() / y_pred.size,)
 
 
@@ -147,7 +147,7 @@ def logits_over(divisor: Callable[[int, int], float]) -> Any:
 
 
 def logits_composed(y_true: Any, logits: Any) -> Any:
-    """Σ then logarithm: infinite where σ rounds to 0 or 1."""
+    """σ, then the logarithm: infinite where σ rounds to 0 or 1."""
     return (-_elements(y_true, _sigma(logits)).sum() / logits.size,)
 
 
