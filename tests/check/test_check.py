@@ -113,6 +113,13 @@ def test_a_small_error_does_not_pass_for_few_digits_or_for_a_break(written):
     assert not any(d.known for a in found.values() for d in a.diagnoses.values())
 
 
+def test_a_few_roundings_too_many_are_seen_where_y_is_given(written):
+    """The bound of y is that of refnn's f, and no wider."""
+    found = answers(written(modules.BY_ROUNDINGS))
+    assert len(found) == 5
+    assert {answer.status for answer in found.values()} == {WRONG}
+
+
 def test_the_two_faults_of_a_step_are_named_together(written):
     (answer,) = answers(written(modules.STEP)).values()
     named = {r: [c.name for c in d.cards] for r, d in answer.diagnoses.items()}
