@@ -77,4 +77,10 @@ for name, (title, model, x, y) in RUNS.items():
     if name != "mistake":
         account.resynchronised(title, model, state, steps)
 
+# %% The guide: each of its formulas leads to a number of the third page
+from tftwin.guide import command, making  # noqa: E402
+
+numbers, guide = (page.output / f"microscope_{name}.html" for name in ("deep", "guide"))
+page.link("guide", making.page("en", command.links_to(numbers, guide)).html, "the guide")
+
 account.finish()
