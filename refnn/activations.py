@@ -44,6 +44,8 @@ class Sigmoid:
     forward computes e^(−|x|), which cannot overflow: for x < 0, σ(x) = eˣ / (1 + eˣ). The common
     form ``1 / (1 + exp(-x))`` overflows. dy · (y (1 − y)) is in TensorFlow's order, and so has its
     bits; (dy · y) · (1 − y) has other bits.
+
+    Guide: sigmoid, sigmoid-slope.
     """
 
     def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
@@ -59,6 +61,8 @@ class Tanh:
     """tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), in (−1, 1); tanh' = 1 − tanh², at most 1, at x = 0.
 
     TensorFlow also computes 1 − y²; (1 − y)(1 + y) has other bits.
+
+    Guide: tanh, tanh-slope.
     """
 
     def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
@@ -74,6 +78,8 @@ class Relu:
 
     At x = 0 it is 0, as in the relu of TensorFlow, PyTorch and JAX. The derivative of a maximum is
     another: ``jnp.maximum(x, 0)`` gives 0.5 there, ``tf.maximum(x, 0)`` 1.
+
+    Guide: relu, relu-slope.
     """
 
     def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
@@ -89,6 +95,8 @@ class LeakyRelu(Checked):
 
     α = 0.2 as in ``tf.nn.leaky_relu``, which rounds it to float32 even for float64 arrays. Keras'
     layer has 0.3, PyTorch 0.01.
+
+    Guide: leaky-relu, leaky-relu-slope.
     """
 
     alpha: Finite = 0.2
@@ -106,6 +114,8 @@ class Elu(Checked):
 
     Clevert, Unterthiner, Hochreiter (2016). ``np.expm1`` keeps the digits of eˣ − 1 near 0;
     TensorFlow's kernel subtracts 1 from eˣ, and is off by as much as a rounding of 1 there.
+
+    Guide: elu, elu-slope.
     """
 
     alpha: Finite = 1.0
@@ -123,6 +133,8 @@ class Selu:
 
     λ and α keep the mean 0 and the variance 1 from layer to layer: Klambauer, Unterthiner, Mayr,
     Hochreiter (2017), section 2. At x = 0 the derivative is λ, as in TensorFlow; PyTorch has λ α.
+
+    Guide: selu, selu-slope.
     """
 
     scale: ClassVar[float] = 1.0507009873554804934193349852946
@@ -141,6 +153,8 @@ class Softplus:
 
     forward computes max(x, 0) + ln(1 + e^(−|x|)), which cannot overflow. TensorFlow's kernel
     returns x or eˣ where the rest is below a rounding.
+
+    Guide: softplus, softplus-slope.
     """
 
     def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)
@@ -157,6 +171,8 @@ class Softmax:
     forward subtracts max x first: y is the same, and nothing overflows. Every output depends on
     every input of its row: ∂y_i/∂x_j = y_i (δ_ij − y_j). So dx = y ⊙ (dy − Σ dy ⊙ y). A row
     that holds +inf or NaN gives NaN.
+
+    Guide: softmax, softmax-inputs.
     """
 
     def forward(self, x: Array) -> Array:  # x (N, D) → y (N, D)

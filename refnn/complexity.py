@@ -33,7 +33,10 @@ class Complexity:
 
 
 def complexity(network: Network) -> Complexity:
-    """Return the sizes of a network: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds."""
+    """Return the sizes of a network: 3-4-2 has 2 layers, 26 parameters, 20 multiply-adds.
+
+    Guide: parameters.
+    """
     if not isinstance(network, Network):
         raise TypeError(f"network = {checks.short(network)}; expected a refnn.Network")
     weights = sum(prod(p.shape) for p in network.parameters if p.is_weight)

@@ -25,6 +25,8 @@ class CategoricalCrossentropy:
     goes through both, and is 0 where q is clipped. ``keras.losses.categorical_crossentropy`` does
     the same on plain arrays; scikit-learn clips to the dtype's epsilon. For logits use
     ``SoftmaxCrossentropy``, which needs no clipping.
+
+    Guide: crossentropy, crossentropy-gradient.
     """
 
     takes_distributions: ClassVar[bool] = True
@@ -53,6 +55,8 @@ class SoftmaxCrossentropy:
     ln softmax(z) = z − ln Σ e^z, computed from z − max z: nothing overflows, and the logarithm
     needs no ε. The gradient is (softmax(z) − y) / N, but only if each row of y sums to 1. As
     ``tf.nn.softmax_cross_entropy_with_logits``.
+
+    Guide: softmax-crossentropy, softmax-crossentropy-gradient.
     """
 
     takes_distributions: ClassVar[bool] = True
@@ -89,6 +93,8 @@ class BinaryCrossentropy:
     Each p is clipped, c = clip(p, 1e-7, 1 − 1e-7). The gradient goes through it: ((1 − y)/(1 − c)
     − y/c) / (N K), and 0 where p is clipped. As Keras 3; Keras 2 also adds 1e-7 inside the
     logarithm, PyTorch stops the logarithm at −100. For logits use ``SigmoidCrossentropy``.
+
+    Guide: binary-crossentropy, binary-crossentropy-gradient.
     """
 
     takes_probabilities: ClassVar[bool] = True
@@ -116,6 +122,8 @@ class SigmoidCrossentropy:
     Each is max(z, 0) − z y + ln(1 + e^(−|z|)): nothing overflows, and the logarithm needs no ε. The
     gradient is (σ(z) − y) / (N K). As ``tf.nn.sigmoid_cross_entropy_with_logits``, and as Keras'
     ``binary_crossentropy`` of the output of a sigmoid, whose logits it finds.
+
+    Guide: sigmoid-crossentropy, sigmoid-crossentropy-gradient.
     """
 
     takes_probabilities: ClassVar[bool] = True

@@ -64,6 +64,8 @@ class He:
 
     He, Zhang, Ren, Sun (2015), section 2.2. Keras' ``HeNormal`` draws from a truncated normal with
     the same standard deviation.
+
+    Guide: he.
     """
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

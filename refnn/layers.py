@@ -29,6 +29,8 @@ class Dense(Checked):
     """y = x W + b; dW = xᵀ dy, db = Σ dy over the batch, dx = dy Wᵀ.
 
     D_in is ``inputs``, D_out is ``outputs``. Without ``use_bias`` there is no b.
+
+    Guide: dense-forward, dense-weights, dense-biases, dense-inputs.
     """
 
     inputs: Count
@@ -75,7 +77,10 @@ class Dense(Checked):
 
 @dataclass(frozen=True)
 class Activation:
-    """y = f(x), with f from ``refnn.activations`` or of your own."""
+    """y = f(x), with f from ``refnn.activations`` or of your own.
+
+    Guide: activation-chain.
+    """
 
     function: Function
 
@@ -115,6 +120,8 @@ class Dropout(Checked):
     Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, *Dropout* (2014). The paper, and
     Hinton et al. (2012) before it, do not scale in training; they multiply by 1 − rate in
     evaluation. TensorFlow, Keras and PyTorch scale in training, as here.
+
+    Guide: dropout, dropout-inputs.
     """
 
     rate: Share

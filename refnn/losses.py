@@ -42,6 +42,8 @@ class MeanSquaredError:
 
     As ``tf.reduce_mean(tf.square(y_ - y))``. Textbooks often divide by 2N. Some average over the
     batch only, which multiplies the gradient by K.
+
+    Guide: mse, mse-gradient.
     """
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:  # (N, K) → (N,)
@@ -65,6 +67,8 @@ class MeanAbsoluteError:
     """Mean over all N·K elements of |y_pred − y_true|; gradient sign(y_pred − y_true) / (N K).
 
     At y_pred = y_true the derivative is 0, as in Keras and PyTorch; JAX gives 1/(N K) there.
+
+    Guide: mae, mae-gradient.
     """
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:  # (N, K) → (N,)
@@ -89,6 +93,8 @@ class Asymmetric(Checked):
 
     The tutorial's loss for a shop: each unit too many loses its cost, each unit too few its profit.
     It is a sum, not a mean. At y_pred = y_true the derivative is −profit.
+
+    Guide: asymmetric, asymmetric-gradient.
     """
 
     cost: NotNegative = 1.0

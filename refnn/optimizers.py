@@ -26,7 +26,10 @@ Updated: TypeAlias = tuple[Array, Slots]
 
 @dataclass(frozen=True)
 class SGD(Checked):
-    """w − lr g."""
+    """w − lr g.
+
+    Guide: step.
+    """
 
     learning_rate: Rate = 0.01
     slot_names: ClassVar[tuple[str, ...]] = ()
@@ -41,6 +44,8 @@ class SGDM(Checked):
 
     Keras, PyTorch and Sutskever et al. (2013) have no (1 − β): at β = 0.9 they move ten times as
     far with the same learning rate.
+
+    Guide: momentum, momentum-step.
     """
 
     learning_rate: Rate = 0.01
@@ -61,6 +66,8 @@ class Nesterov(Checked):
     Dahl, Hinton (2013), section 2. Keras' ``SGD(lr, momentum=β, nesterov=True)`` has no (1 − β):
     at a constant rate it makes the same steps with (1 − β) lr. At a rate that decays, the two
     differ: Keras keeps old rates in its memory.
+
+    Guide: nesterov-step.
     """
 
     learning_rate: Rate = 0.01
@@ -79,6 +86,8 @@ class Adagrad(Checked):
 
     Duchi, Hazan, Singer (2011); PyTorch and MLX start v at 0 too. TensorFlow, Keras and optax start
     it at 0.1; Keras 3 and optax put ε inside the root.
+
+    Guide: adagrad, adaptive-step.
     """
 
     learning_rate: Rate = 0.01
@@ -98,6 +107,8 @@ class RMSProp(Checked):
     Tieleman and Hinton, *Neural Networks for Machine Learning*, lecture 6 (2012). Keras 3,
     TensorFlow and optax (by default) put ε inside the root. PyTorch and MLX have it outside, with
     β = 0.99; so has Keras 2's legacy optimizer without momentum.
+
+    Guide: rmsprop.
     """
 
     learning_rate: Rate = 0.001
@@ -119,6 +130,8 @@ class Adam(Checked):
     Algorithm 1. TensorFlow and Keras add ε to the root of the *uncorrected* v (the "epsilon hat"
     of the paper's section 2). At t = 1 this gives ε 31.6 times the weight. MLX leaves out
     both corrections by default.
+
+    Guide: adam-m, adam-v, adam-m-hat, adam-v-hat, adam-step.
     """
 
     learning_rate: Rate = 0.001
@@ -145,6 +158,8 @@ class Nadam(Checked):
 
     Dozat, *Incorporating Nesterov Momentum into Adam* (2016), has ψ = 1/250, and so has PyTorch. In
     Keras 3 the exponent is t: ψ = 1. optax' ``nadam`` has no warm-up: μₜ = β₁.
+
+    Guide: nadam-momentum, nadam-m-hat.
     """
 
     learning_rate: Rate = 0.001

@@ -17,6 +17,8 @@ class L2(Checked):
     The loss gets it once, not divided by the batch size. ``tf.nn.l2_loss`` has the ½ too;
     ``keras.regularizers.L2`` has no ½ (twice the gradient); scikit-learn's MLPClassifier and
     MLPRegressor have the ½, and divide by the rows of the batch.
+
+    Guide: l2, l2-gradient.
     """
 
     rate: NotNegative

@@ -48,6 +48,8 @@ class ExponentialDecay(Checked):
 
     lr₀ is ``initial_learning_rate``, r is ``decay_rate``: in ``decay_steps`` updates the rate falls
     by the factor r. A step is an update, one for each batch; for epochs see ``PerEpoch``.
+
+    Guide: decay.
     """
 
     initial_learning_rate: NotNegative

@@ -40,6 +40,8 @@ def standardize(
         train = standardize(x_train)
         test = standardize(x_test, train.mean, train.deviation)
 
+    Guide: mean, deviation, standardized.
+
     Parameters
     ----------
     x : Array, (N, D)

@@ -1,6 +1,5 @@
 """Which line of refnn is a formula of the guide: the label above a box links to it."""
 
-from pathlib import Path
 from typing import Any
 
 from refnn import activations, crossentropies, losses, optimizers, regularizers, schedules
@@ -9,8 +8,6 @@ from refnn.datasets import preparation
 from refnn.initializers import He
 from refnn.layers import Activation, Dense, Dropout
 from tftwin.microscope.sources import line
-
-ROOM = Path(__file__).parents[2] / "refnn"
 
 LINES: dict[str, tuple[Any, str]] = {
     "step": (optimizers.SGD.rule, "return w - lr * g"),
@@ -81,4 +78,5 @@ def label(name: str) -> str:
     """Return the label of a box: its id, as a link to the line of code."""
     function, text = LINES[name]
     found = line(function, text)
-    return f'<a id="{name}"></a><sub>[{name}]({found.file.removeprefix("refnn/")}#L{found.number})</sub>'
+    path = found.file.removeprefix("refnn/")
+    return f'<a id="{name}"></a><sub>[{name}]({path}#L{found.number})</sub>'
