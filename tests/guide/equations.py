@@ -162,6 +162,22 @@ def he(s):
     return initializers.He().sample((D, M), Ones())[0, 0]
 
 
+def of_a_row(s):
+    """One row of softmax: y, ∂y_k/∂x_j by one backward for each k, and the part -y_k y_j of it."""
+    x, one = exact(s["z"][:1]), np.eye(M, dtype=s["z"].dtype)
+    y = room.Softmax().forward(x)
+    rows = [room.Softmax().backward(exact(one[k : k + 1]), x, y) for k in range(M)]
+    jacobian = np.concatenate(rows)
+    return {"y": y[0], "jacobian": jacobian, "product": jacobian - one * y[0]}
+
+
+ROW = {"y": "row", "z": "logits"}
+
+
+def made_of_a_row(s):
+    return {"logits": s["z"][0], "row": room.Softmax().forward(s["z"][:1])[0]}
+
+
 SGD, SGDM = optimizers.SGD(RATE), optimizers.SGDM(RATE, BETA)
 NESTEROV, ADAGRAD = optimizers.Nesterov(RATE, BETA), optimizers.Adagrad(RATE, EPSILON)
 RMSPROP = optimizers.RMSProp(RATE, BETA, EPSILON)
@@ -286,3 +302,16 @@ EQUATIONS: dict[str, Equation] = {
         lambda s: float(complexity(Network([Dense(D, M)])).parameters),
     ),
 }  # fmt: skip
+
+INLINE: dict[str, Equation] = {
+    "\\partial y_j / \\partial x_j = y_j (1 - y_j)": Equation(
+        "j", ROW, lambda s: of_a_row(s)["jacobian"][range(M), range(M)], made=made_of_a_row
+    ),
+    "\\partial y_k / \\partial x_j = -y_k y_j": Equation(
+        "kj", ROW, lambda s: of_a_row(s)["product"], made=made_of_a_row
+    ),
+    "\\ln p_j = z_j - \\ln \\sum_k e^{z_k}": Equation(
+        "j", ROW, lambda s: np.log(of_a_row(s)["y"]), made=made_of_a_row
+    ),
+}  # fmt: skip
+"""Equations within a line of text; of -y_k y_j, the diagonal without its own y_j."""

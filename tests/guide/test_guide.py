@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.guide.equations import EQUATIONS, SIZES, N, scene
+from tests.guide.equations import EQUATIONS, INLINE, SIZES, N, scene
 from tests.guide.lines import LINES
 from tests.guide.quotes import LABEL, PAGES, QUOTE, named, quoted
 from tests.guide.tex import TexError, bound_to, right_side
@@ -77,6 +77,22 @@ def test_the_box_is_what_refnn_computes(name):
             assert held(SHOWN[name], EQUATIONS[name], dtype, seed), SHOWN[name]
 
 
+def is_seen(wrong, equation):
+    try:
+        return not held(wrong, equation, np.float64)
+    except TexError:
+        return True  # "+x" at the beginning: not a formula of the guide
+
+
+@pytest.mark.parametrize("formula", INLINE)
+def test_an_equation_within_a_line_is_executed(formula):
+    for dtype in (np.float64, np.float32):
+        for seed in range(3):
+            assert held(formula, INLINE[formula], dtype, seed)
+    for wrong in flips(formula):
+        assert is_seen(wrong, INLINE[formula]), wrong
+
+
 LONG = np.finfo(np.longdouble).eps / np.finfo(np.float64).eps
 """How much finer longdouble is: by so much smaller are the bounds of its roundings."""
 
@@ -132,11 +148,7 @@ def flips(formula):
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_a_wrong_sign_is_seen(name):
     for wrong in flips(SHOWN[name]):
-        try:
-            seen = not held(wrong, EQUATIONS[name], np.float64)
-        except TexError:
-            seen = True  # "+x" at the beginning: not a formula of the guide
-        assert seen, wrong
+        assert is_seen(wrong, EQUATIONS[name]), wrong
 
 
 def test_what_is_not_executed_is_refused():
@@ -187,6 +199,10 @@ class TestPage:
         assert "$" not in text
         assert "operatorname" not in page.read_text(encoding="utf-8")  # GitHub refuses it
         assert "\\(" not in text
+
+    def test_equations_within_lines_are_known(self, page):
+        inline = re.findall(r"\$`([^`\n]*)`\$", page.read_text(encoding="utf-8"))
+        assert {formula for formula in inline if "=" in formula} == set(INLINE)
 
     def test_each_named_card_and_link_is_there(self, page):
         text = page.read_text(encoding="utf-8")
