@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from refnn.typing import Array
-from tftwin.cards.card import MEASURED, maker
-
-BACK = "dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over the batch"
+from tftwin.cards.card import MEASURED
+from tftwin.cards.makers import dense, dense_back, penalty, penalty_back
 
 
 def without_bias(x: Any, W: Any, b: Any) -> Any:
@@ -102,9 +101,6 @@ def minus_gradient(W: Any, rate: float) -> Any:
     return (-rate * W,)
 
 
-_forward = maker("dense_forward", "y = x W + b", "forward")
-_back = maker("dense_backward", BACK, "backward")
-_penalty, _gradient = maker("l2_penalty", "λ ½ Σ w²", "L2"), maker("l2_gradient", "λ w", "L2")
 BATCH = (
     "over which axis is the batch summed, and who divides by N?",
     "A parameter serves every sample: its gradient is the sum over the batch. The mean's 1/N is in "
@@ -115,42 +111,42 @@ HALF: dict[str, Any] = {
 }  # fmt: skip
 
 CARDS = [
-    _forward("dense-bias-missing", without_bias, "x W", "The bias is missing.",
-             "what is y where x = 0?", "An affine map has an offset."),
-    _forward("dense-bias-subtracted", bias_subtracted, "x W − b", "The bias is subtracted.",
-             "what is y where x = 0?", "An affine map has an offset."),
-    _back("dense-weights-averaged", weights_averaged, "dW = xᵀ dy / N",
-          "dW is divided by N once more.", *BATCH),
-    _back("dense-biases-averaged", biases_averaged, "db = mean dy",
-          "db is divided by N once more.", *BATCH),
-    _back("dense-averaged", both_averaged, "dW = xᵀ dy / N, db = mean dy",
-          "dW and db are divided by N here; then dy must not be.", *BATCH,
-          kind="convention", who="courses in which dy is the gradient of the sum"),
-    _back("dense-biases-first-row", biases_of_first_row, "db = dy[0]",
-          "db is that of the first sample.", *BATCH),
-    _back("dense-reshaped-weights", reshaped_weights, "dx = dy W.reshape(M, D)",
-          "W is reshaped instead of transposed: the shape fits, and the numbers do not.",
-          "is W.reshape(M, D) the same as W.T?",
-          "reshape keeps the order in memory; a transpose changes it."),
-    _back("dense-reshaped-gradient", reshaped_gradient, "dW = (dyᵀ x).reshape(D, M)",
-          "The product is reshaped instead of transposed.", "is a reshape a transpose?",
-          "reshape keeps the order in memory; a transpose changes it."),
-    _back("dense-biases-of-weights", biases_of_weights, "db = Σ dW",
-          "db is the sum of dW's rows; x has slipped in.", "does db depend on x?",
-          "∂y/∂b = 1: db is the sum of dy."),
-    _penalty("l2-half", whole_penalty, "λ Σ w²",
-             "There is no ½ here: the penalty is twice refnn's.",
-             "is there a ½?", "The ½ makes the gradient λ w.", **HALF),
-    _penalty("l2-norm", norm, "λ ‖w‖", "The root of the sum is taken.",
-             "what does the penalty do when all weights double?", "L2 is a sum of squares."),
-    _penalty("l2-mean", mean_penalty, "λ ½ mean w²", "The mean of the squares is taken.",
-             "what does the penalty do when the layer gets wider?", "L2 is a sum of squares."),
-    _penalty("l2-absolute", absolute, "λ Σ |w|", "This is L1.", "are large weights priced more?",
-             "L2 prices squares."),
-    _gradient("l2-half-gradient", whole_gradient, "2 λ w", "This belongs to the penalty λ Σ w².",
-              "which penalty has this derivative?", "The derivative of ½ w² is w.", **HALF),
-    _gradient("l2-sign", sign_gradient, "λ sign(w)", "This is L1's.",
-              "do large weights shrink faster?", "The derivative of ½ w² is w."),
-    _gradient("l2-minus", minus_gradient, "−λ w", "The sign is wrong: weights grow.",
-              "in which direction must a weight move?", "The penalty is a part of the loss."),
+    dense("dense-bias-missing", without_bias, "x W", "The bias is missing.",
+          "what is y where x = 0?", "An affine map has an offset."),
+    dense("dense-bias-subtracted", bias_subtracted, "x W − b", "The bias is subtracted.",
+          "what is y where x = 0?", "An affine map has an offset."),
+    dense_back("dense-weights-averaged", weights_averaged, "dW = xᵀ dy / N",
+               "dW is divided by N once more.", *BATCH),
+    dense_back("dense-biases-averaged", biases_averaged, "db = mean dy",
+               "db is divided by N once more.", *BATCH),
+    dense_back("dense-averaged", both_averaged, "dW = xᵀ dy / N, db = mean dy",
+               "dW and db are divided by N here; then dy must not be.", *BATCH,
+               kind="convention", who="courses in which dy is the gradient of the sum"),
+    dense_back("dense-biases-first-row", biases_of_first_row, "db = dy[0]",
+               "db is that of the first sample.", *BATCH),
+    dense_back("dense-reshaped-weights", reshaped_weights, "dx = dy W.reshape(M, D)",
+               "W is reshaped instead of transposed: the shape fits, and the numbers do not.",
+               "is W.reshape(M, D) the same as W.T?",
+               "reshape keeps the order in memory; a transpose changes it."),
+    dense_back("dense-reshaped-gradient", reshaped_gradient, "dW = (dyᵀ x).reshape(D, M)",
+               "The product is reshaped instead of transposed.", "is a reshape a transpose?",
+               "reshape keeps the order in memory; a transpose changes it."),
+    dense_back("dense-biases-of-weights", biases_of_weights, "db = Σ dW",
+               "db is the sum of dW's rows; x has slipped in.", "does db depend on x?",
+               "∂y/∂b = 1: db is the sum of dy."),
+    penalty("l2-half", whole_penalty, "λ Σ w²",
+            "There is no ½ here: the penalty is twice refnn's.",
+            "is there a ½?", "The ½ makes the gradient λ w.", **HALF),
+    penalty("l2-norm", norm, "λ ‖w‖", "The root of the sum is taken.",
+            "what does the penalty do when all weights double?", "L2 is a sum of squares."),
+    penalty("l2-mean", mean_penalty, "λ ½ mean w²", "The mean of the squares is taken.",
+            "what does the penalty do when the layer gets wider?", "L2 is a sum of squares."),
+    penalty("l2-absolute", absolute, "λ Σ |w|", "This is L1.", "are large weights priced more?",
+            "L2 prices squares."),
+    penalty_back("l2-half-gradient", whole_gradient, "2 λ w", "This belongs to the penalty λ Σ w².",
+                 "which penalty has this derivative?", "The derivative of ½ w² is w.", **HALF),
+    penalty_back("l2-sign", sign_gradient, "λ sign(w)", "This is L1's.",
+                 "do large weights shrink faster?", "The derivative of ½ w² is w."),
+    penalty_back("l2-minus", minus_gradient, "−λ w", "The sign is wrong: weights grow.",
+                 "in which direction must a weight move?", "The penalty is a part of the loss."),
 ]  # fmt: skip

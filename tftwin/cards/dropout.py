@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tftwin.cards.card import Card, maker
+from tftwin.cards.card import Card
+from tftwin.cards.makers import dropout, dropout_back
 
 
 def unscaled(x: Any, kept: Any, rate: float) -> Any:
@@ -42,30 +43,29 @@ def _of_dy(forward: Any) -> Any:
     return function
 
 
-_forward = maker("dropout", "x ⊙ kept / (1 − rate)", "forward")
-_back = maker("dropout_backward", "dx = dy ⊙ kept / (1 − rate)", "backward")
 MEAN = ("is the mean of the output that of the input?", "1 − rate of the numbers are kept.")
 PAPER = "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout, 2014"
 CONVENTION: Any = {"kind": "convention", "who": "Srivastava et al. (2014)", "source": PAPER}
 
 CARDS: list[Card] = [
-    _forward("dropout-unscaled", unscaled, "x ⊙ kept",
-             "Not scaled in training: then evaluation multiplies by 1 − rate.", *MEAN,
-             **CONVENTION),
-    _forward("dropout-divided", divided, "(x ⊙ kept) / (1 − rate)", "The same values.",
-             "is it more than a way to write it?", "The order of · and /.", kind="form",
-             who="many"),
-    _forward("dropout-rate-for-kept", scaled_by_rate, "x ⊙ kept / rate",
-             "The rate is the share that is dropped, not kept.", *MEAN),
-    _forward("dropout-scaled-down", scaled_down, "x ⊙ kept · (1 − rate)",
-             "Scaled down in training: it belongs up in training, or down in evaluation.", *MEAN),
-    _forward("dropout-other-side", other_side, "x ⊙ (1 − kept) / (1 − rate)",
-             "What is kept is dropped.", "which numbers are 0?", "kept is 1 where x stays."),
-    _back("dropout-back-unscaled", _of_dy(unscaled), "dy ⊙ kept",
-          "Right if the forward pass does not scale.", *MEAN, **CONVENTION),
-    _back("dropout-back-missing", not_dropped, "dy",
-          "What was dropped gets a gradient, and nothing is scaled.",
-          "what moves the loss, if x was dropped?", "A dropped number has the derivative 0."),
-    _back("dropout-back-rate-for-kept", _of_dy(scaled_by_rate), "dy ⊙ kept / rate",
-          "The rate is the share that is dropped, not kept.", *MEAN),
+    dropout("dropout-unscaled", unscaled, "x ⊙ kept",
+            "Not scaled in training: then evaluation multiplies by 1 − rate.", *MEAN,
+            **CONVENTION),
+    dropout("dropout-divided", divided, "(x ⊙ kept) / (1 − rate)", "The same values.",
+            "is it more than a way to write it?", "The order of · and /.", kind="form",
+            who="many"),
+    dropout("dropout-rate-for-kept", scaled_by_rate, "x ⊙ kept / rate",
+            "The rate is the share that is dropped, not kept.", *MEAN),
+    dropout("dropout-scaled-down", scaled_down, "x ⊙ kept · (1 − rate)",
+            "Scaled down in training: it belongs up in training, or down in evaluation.", *MEAN),
+    dropout("dropout-other-side", other_side, "x ⊙ (1 − kept) / (1 − rate)",
+            "What is kept is dropped.", "which numbers are 0?", "kept is 1 where x stays."),
+    dropout_back("dropout-back-unscaled", _of_dy(unscaled), "dy ⊙ kept",
+                 "Right if the forward pass does not scale.", *MEAN, **CONVENTION),
+    dropout_back("dropout-back-missing", not_dropped, "dy",
+                 "What was dropped gets a gradient, and nothing is scaled.",
+                 "what moves the loss, if x was dropped?",
+                 "A dropped number has the derivative 0."),
+    dropout_back("dropout-back-rate-for-kept", _of_dy(scaled_by_rate), "dy ⊙ kept / rate",
+                 "The rate is the share that is dropped, not kept.", *MEAN),
 ]  # fmt: skip

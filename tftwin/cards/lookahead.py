@@ -5,13 +5,9 @@ from typing import Any
 import numpy as np
 
 from refnn.optimizers import Nadam
-from tftwin.cards.card import Card, maker
+from tftwin.cards.card import Card
+from tftwin.cards.makers import nadam, nesterov
 
-NESTEROV = "m = β m + (1 − β) g; w − lr (β m + (1 − β) g)"
-NADAM = (
-    "m̂ = μₜ₊₁ m / (1 − μ₁ ⋯ μₜ₊₁) + (1 − μₜ) g / (1 − μ₁ ⋯ μₜ), "
-    "μₜ = β₁ (1 − ½ · 0.96^(ψ t)); w − lr m̂ / (√v̂ + ε)"
-)
 Updated = tuple[Any, Any, Any]
 
 
@@ -125,37 +121,35 @@ def nadam_not_ahead(w: Any, g: Any, m: Any, v: Any, **rates: Any) -> Updated:
     return r.moved(w, ahead + (1 - r.mu(r.t)) * g / r.left(r.t), m, v)
 
 
-_nesterov = maker("nesterov", NESTEROV, "update")
-_nadam = maker("nadam", NADAM, "update")
 AHEAD = ("which m makes the move?", "The move is that of the next m, if g came once more.")
 PRODUCT = ("by what is each term divided?",
            "m will be corrected in the next step, g in this one.")  # fmt: skip
 
 CARDS: list[Card] = [
-    _nesterov("nesterov-not-ahead", nesterov_not_ahead, "w − lr m",
-              "This is momentum: it does not look ahead.", *AHEAD),
-    _nesterov("nesterov-old", nesterov_of_old, "w − lr (β m_old + g)",
-              "It looks ahead from the old m, and 1 − β is missing.", *AHEAD),
-    _nesterov("nesterov-gradient-missing", nesterov_without_g, "w − lr β m",
-              "The gradient's own part is missing ahead.", *AHEAD),
-    _nesterov("nesterov-whole-gradient", nesterov_whole_g, "w − lr (β m + g)",
-              "1 − β is missing ahead.", *AHEAD),
-    _nesterov("nesterov-swapped", nesterov_swapped, "m = (1 − β) m + β g",
-              "β and 1 − β are exchanged.", "which of both is large?",
-              "β is how much of the average stays."),
-    _nadam("nadam-is-adam", nadam_is_adam, "m̂ = m / (1 − β₁ᵗ)",
-           "This is Adam: it does not look ahead.", *AHEAD),
-    _nadam("nadam-constant", nadam_constant, "μₜ = β₁",
-           "The momentum has no warm-up.", "does the momentum change with t?",
-           "Dozat lets it grow from β₁/2 to β₁.", kind="convention", who="optax"),
-    _nadam("nadam-decay-of-one", nadam_decay_of_one, "μₜ = β₁ (1 − ½ · 0.96ᵗ)",
-           "The exponent is t: ψ = 1. Dozat and PyTorch have ψ = 1/250.",
-           "how fast does the momentum grow?", "ψ is momentum_decay.", kind="convention",
-           who="Keras 3"),
-    _nadam("nadam-gradient-uncorrected", nadam_g_uncorrected, "(1 − μₜ) g",
-           "The gradient's term is not corrected for the start.", *PRODUCT),
-    _nadam("nadam-one-product", nadam_one_product, "both over 1 − μ₁ ⋯ μₜ",
-           "m's term belongs to the next step: 1 − μ₁ ⋯ μₜ₊₁.", *PRODUCT),
-    _nadam("nadam-momentum-of-now", nadam_not_ahead, "μₜ m / (1 − μ₁ ⋯ μₜ₊₁)",
-           "m's term has the momentum of this step, not of the next.", *AHEAD),
+    nesterov("nesterov-not-ahead", nesterov_not_ahead, "w − lr m",
+             "This is momentum: it does not look ahead.", *AHEAD),
+    nesterov("nesterov-old", nesterov_of_old, "w − lr (β m_old + g)",
+             "It looks ahead from the old m, and 1 − β is missing.", *AHEAD),
+    nesterov("nesterov-gradient-missing", nesterov_without_g, "w − lr β m",
+             "The gradient's own part is missing ahead.", *AHEAD),
+    nesterov("nesterov-whole-gradient", nesterov_whole_g, "w − lr (β m + g)",
+             "1 − β is missing ahead.", *AHEAD),
+    nesterov("nesterov-swapped", nesterov_swapped, "m = (1 − β) m + β g",
+             "β and 1 − β are exchanged.", "which of both is large?",
+             "β is how much of the average stays."),
+    nadam("nadam-is-adam", nadam_is_adam, "m̂ = m / (1 − β₁ᵗ)",
+          "This is Adam: it does not look ahead.", *AHEAD),
+    nadam("nadam-constant", nadam_constant, "μₜ = β₁",
+          "The momentum has no warm-up.", "does the momentum change with t?",
+          "Dozat lets it grow from β₁/2 to β₁.", kind="convention", who="optax"),
+    nadam("nadam-decay-of-one", nadam_decay_of_one, "μₜ = β₁ (1 − ½ · 0.96ᵗ)",
+          "The exponent is t: ψ = 1. Dozat and PyTorch have ψ = 1/250.",
+          "how fast does the momentum grow?", "ψ is momentum_decay.", kind="convention",
+          who="Keras 3"),
+    nadam("nadam-gradient-uncorrected", nadam_g_uncorrected, "(1 − μₜ) g",
+          "The gradient's term is not corrected for the start.", *PRODUCT),
+    nadam("nadam-one-product", nadam_one_product, "both over 1 − μ₁ ⋯ μₜ",
+          "m's term belongs to the next step: 1 − μ₁ ⋯ μₜ₊₁.", *PRODUCT),
+    nadam("nadam-momentum-of-now", nadam_not_ahead, "μₜ m / (1 − μ₁ ⋯ μₜ₊₁)",
+          "m's term has the momentum of this step, not of the next.", *AHEAD),
 ]  # fmt: skip

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tftwin.cards.card import MEASURED, Card, maker
+from tftwin.cards.card import MEASURED, Card
+from tftwin.cards.makers import CONVENTION, DIVIDE, mae, mae_back
 
 
 def mae_over(divisor: Callable[[int, int], float]) -> Any:
@@ -54,35 +55,31 @@ def mae_gradient_of_square(y_true: Any, y_pred: Any) -> Any:
     return ((1 / d.size) * d,)
 
 
-_mae = maker("mean_absolute_error", "Σ |y_pred − y_true| / (N K)", "loss")
-_mae_back = maker("mean_absolute_error_gradient", "sign(y_pred − y_true) / (N K)", "loss")
-DIVIDE = ("by what is the sum divided?", "A mean divides by the number of its terms.")
 KINK = ("what is the derivative where they are equal?", "At a kink each library chooses.")
-CONVENTION: Any = {"kind": "convention"}
 
 CARDS: list[Card] = [
-    _mae("mae-over-rows", mae_over(lambda n, k: n), "Σ |d| / N", "Divided by the rows alone.",
-         *DIVIDE, who="courses with one output", **CONVENTION),
-    _mae("mae-sum", mae_over(lambda n, k: 1), "Σ |d|", "A sum, not a mean.", *DIVIDE),
-    _mae("mae-squared", mae_squared, "mean d²", "This is the mean squared error.",
-         "is an error of 2 twice or four times an error of 1?", "Absolute values, not squares."),
-    _mae("mae-signed", mae_signed, "mean d", "The absolute value is missing: errors cancel.",
-         "can the loss be negative?", "A distance has no sign."),
-    _mae_back("mae-gradient-over-rows", mae_gradient_over(lambda n, k: 1 / n), "sign(d) / N",
-              "Divided by the rows alone.", *DIVIDE, who="courses with one output", **CONVENTION),
-    _mae_back("mae-gradient-raw", mae_gradient_over(lambda n, k: 1), "sign(d)",
-              "The gradient of the sum: 1/(N K) is missing.", *DIVIDE),
-    _mae_back("mae-gradient-sign", mae_gradient_over(lambda n, k: -1 / (n * k)), "−sign(d) / (N K)",
-              "The sign is wrong: training climbs.", "in which direction does the loss grow?",
-              "d = y_pred − y_true."),
-    _mae_back("kink-mae-one", mae_gradient_one, "1 / (N K) where d = 0",
-              "Where prediction and target are equal, JAX gives 1/(N K); refnn, Keras and PyTorch "
-              "give 0.", *KINK, who="JAX", source=MEASURED,
-              **CONVENTION),
-    _mae_back("kink-mae-minus", mae_gradient_minus, "−1 / (N K) where d = 0",
-              "Where they are equal the derivative from the left is taken.", *KINK,
-              who="code with np.where(d > 0, 1, -1)", **CONVENTION),
-    _mae_back("mae-gradient-of-square", mae_gradient_of_square, "d / (N K)",
-              "This is half the gradient of the mean squared error.",
-              "does the gradient grow with the error?", "|d|' is 1 or −1."),
+    mae("mae-over-rows", mae_over(lambda n, k: n), "Σ |d| / N", "Divided by the rows alone.",
+        *DIVIDE, who="courses with one output", **CONVENTION),
+    mae("mae-sum", mae_over(lambda n, k: 1), "Σ |d|", "A sum, not a mean.", *DIVIDE),
+    mae("mae-squared", mae_squared, "mean d²", "This is the mean squared error.",
+        "is an error of 2 twice or four times an error of 1?", "Absolute values, not squares."),
+    mae("mae-signed", mae_signed, "mean d", "The absolute value is missing: errors cancel.",
+        "can the loss be negative?", "A distance has no sign."),
+    mae_back("mae-gradient-over-rows", mae_gradient_over(lambda n, k: 1 / n), "sign(d) / N",
+             "Divided by the rows alone.", *DIVIDE, who="courses with one output", **CONVENTION),
+    mae_back("mae-gradient-raw", mae_gradient_over(lambda n, k: 1), "sign(d)",
+             "The gradient of the sum: 1/(N K) is missing.", *DIVIDE),
+    mae_back("mae-gradient-sign", mae_gradient_over(lambda n, k: -1 / (n * k)), "−sign(d) / (N K)",
+             "The sign is wrong: training climbs.", "in which direction does the loss grow?",
+             "d = y_pred − y_true."),
+    mae_back("kink-mae-one", mae_gradient_one, "1 / (N K) where d = 0",
+             "Where prediction and target are equal, JAX gives 1/(N K); refnn, Keras and PyTorch "
+             "give 0.", *KINK, who="JAX", source=MEASURED,
+             **CONVENTION),
+    mae_back("kink-mae-minus", mae_gradient_minus, "−1 / (N K) where d = 0",
+             "Where they are equal the derivative from the left is taken.", *KINK,
+             who="code with np.where(d > 0, 1, -1)", **CONVENTION),
+    mae_back("mae-gradient-of-square", mae_gradient_of_square, "d / (N K)",
+             "This is half the gradient of the mean squared error.",
+             "does the gradient grow with the error?", "|d|' is 1 or −1."),
 ]  # fmt: skip

@@ -14,7 +14,34 @@ import numpy as np
 from refnn import activations, losses, optimizers
 from refnn.layers import Dense
 from refnn.schedules import ExponentialDecay
-from tftwin.cards.card import Card, maker
+from tftwin.cards.card import Card
+from tftwin.cards.makers import (
+    adagrad,
+    adam,
+    cce,
+    cce_back,
+    decay,
+    dense,
+    dense_back,
+    dropout,
+    elu,
+    elu_back,
+    fused,
+    leaky,
+    leaky_back,
+    momentum,
+    mse,
+    nadam,
+    nesterov,
+    rmsprop,
+    selu,
+    selu_back,
+    sgd,
+    sigmoid,
+    softmax,
+    softmax_back,
+    softplus,
+)
 from tftwin.lockstep.roundoff import Rounded
 
 Change = tuple[str, str]
@@ -111,51 +138,6 @@ def _dropout_first_row(x: Any, kept: Any, rate: float) -> Any:
 def _dropout_rows(x: Any, kept: Any, rate: float) -> Any:
     return (x * (kept * (1 / (1 - rate)))[:, :1],)
 
-
-sigmoid = maker("sigmoid", "σ(x) = 1 / (1 + e⁻ˣ), from e^(−|x|)", "forward")
-leaky = maker("leaky_relu", "x where x > 0, else α x", "forward")
-leaky_back = maker("leaky_relu_backward", "dx = dy where x > 0, else α dy", "backward")
-elu = maker("elu", "x where x > 0, else α (eˣ − 1)", "forward")
-elu_back = maker("elu_backward", "dx = dy where x > 0, else dy (y + α)", "backward")
-selu = maker("selu", "λ x where x ≥ 0, else λ α (eˣ − 1)", "forward")
-selu_back = maker("selu_backward", "dx = dy λ where x ≥ 0, else dy (y + λ α)", "backward")
-softplus = maker("softplus", "ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|))", "forward")
-softmax = maker("softmax", "yᵢ = e^(xᵢ − max x) / Σⱼ e^(xⱼ − max x), row by row", "forward")
-softmax_back = maker("softmax_backward", "dx = y ⊙ (dy − Σ dy ⊙ y)", "backward")
-dense = maker("dense_forward", "y = x W + b", "forward")
-dense_back = maker(
-    "dense_backward", "dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over the batch", "backward"
-)  # fmt: skip
-dropout = maker("dropout", "x ⊙ kept / (1 − rate)", "forward")
-mse = maker("mean_squared_error", "Σ (y_pred − y_true)² / (N C)", "loss")
-cce = maker("categorical_crossentropy", "−Σ y ln c / N, c = clip(p / Σ p, 1e-7, 1 − 1e-7)", "loss")
-cce_back = maker(
-    "categorical_crossentropy_gradient", "−y / (c N), through p / Σ p; 0 where clipped", "loss"
-)
-fused = maker("softmax_crossentropy", "−Σ y ln softmax(z) / N, from z − max z", "loss")
-fused_back = maker("softmax_crossentropy_gradient", "(softmax(z) − y) / N", "loss")
-bce = maker(
-    "binary_crossentropy",
-    "−Σ (y ln c + (1 − y) ln(1 − c)) / (N K), c = clip(p, 1e-7, 1 − 1e-7)",
-    "loss",
-)
-bce_back = maker(
-    "binary_crossentropy_gradient", "((1 − y)/(1 − c) − y/c) / (N K); 0 where clipped", "loss"
-)
-logits = maker("sigmoid_crossentropy", "Σ (max(z, 0) − z y + ln(1 + e^(−|z|))) / (N K)", "loss")
-decay = maker("exponential_decay", "lr₀ r^(step / s)", "learning rate")
-sgd = maker("sgd", "w − lr g", "update")
-momentum = maker("momentum", "m = β m + (1 − β) g; w − lr m", "update")
-nesterov = maker("nesterov", "m = β m + (1 − β) g; w − lr (β m + (1 − β) g)", "update")
-adagrad = maker("adagrad", "v = v + g²; w − lr g / (√v + ε)", "update")
-rmsprop = maker("rmsprop", "v = β v + (1 − β) g²; w − lr g / (√v + ε)", "update")
-adam = maker("adam", "m̂ = m / (1 − β₁ᵗ); v̂ = v / (1 − β₂ᵗ); w − lr m̂ / (√v̂ + ε)", "update")
-nadam = maker(
-    "nadam",
-    "m̂ = μₜ₊₁ m / (1 − μ₁ ⋯ μₜ₊₁) + (1 − μₜ) g / (1 − μ₁ ⋯ μₜ), "
-    "μₜ = β₁ (1 − ½ · 0.96^(ψ t)); w − lr m̂ / (√v̂ + ε)",
-    "update",
-)
 
 ABS = ("what becomes of e^(−x) for x = −1000?", "|x| keeps the exponential at most 1.")
 KEPT = ("what does the step remember?", "The memory is m and v, before any correction.")
