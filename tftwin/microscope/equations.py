@@ -1,4 +1,4 @@
-"""Which formula of the guide (refnn/guide.md) a number is: the page and the guide share its id."""
+"""Which formulas of the guide (refnn/guide.md) a number is: the page and the guide share an id."""
 
 from refnn import activations, losses, optimizers
 from refnn.layers import Activation, Dense
@@ -41,8 +41,20 @@ RULES: dict[type, dict[str, str]] = {
 }  # fmt: skip
 
 
-def equation(model: Model, tensor: Tensor) -> str:
-    """Return the id of the formula in the guide; "" for a number on the way, or of your own."""
+def equations(model: Model, tensor: Tensor) -> list[str]:
+    """Return the ids of the formulas in the guide; none for a number on the way, or of your own.
+
+    A number has one, but for the gradient through an activation: the chain rule, and the local
+    derivative in it.
+    """
+    found = _equation(model, tensor)
+    if found != "activation-chain":
+        return [found] if found else []
+    behind = model.network.layers[tensor.layer or 0]
+    return [found, f"{ACTIVATIONS[type(getattr(behind, 'function', None))]}-slope"]
+
+
+def _equation(model: Model, tensor: Tensor) -> str:
     name = tensor.name
     if tensor.formula is None:
         return ""

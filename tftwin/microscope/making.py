@@ -86,7 +86,9 @@ def page(
         "surface": surface(model, states, x, y),
         "guide": {
             name: passage._asdict()
-            for name, passage in passages(t["equation"] for t in data["tensors"]).items()
+            for name, passage in passages(
+                n for t in data["tensors"] for n in t["equations"]
+            ).items()
         },
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

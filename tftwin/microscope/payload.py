@@ -15,7 +15,7 @@ import numpy as np
 from refnn.training import Model
 from refnn.typing import Array
 from tftwin.lockstep.verdict import ulp_distance
-from tftwin.microscope.equations import equation
+from tftwin.microscope.equations import equations
 from tftwin.microscope.steps import Numbers
 from tftwin.microscope.tensors import Tensor
 
@@ -101,7 +101,7 @@ def _tensor(model: Model, t: Tensor) -> dict[str, Any]:
         "formula": t.formula,
         "line": t.line and list(t.line),
         "note": t.note,
-        "equation": equation(model, t),
+        "equations": equations(model, t),
     }
 
 

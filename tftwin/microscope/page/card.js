@@ -52,15 +52,19 @@ function answerOf(numbers, view, tensor) {
 }
 
 function lineOf(numbers, view, tensor) {
-  return guideOf(numbers, view, tensor.equation) + lineOfCode(tensor);
+  return guideOf(numbers, view, tensor.equations) + lineOfCode(tensor);
 }
 
-// The guide's passage that derives the formula; it stays open from card to card.
-function guideOf(numbers, view, name) {
-  if (!name) return "";
-  const said = `<p class="equation"><small>the formula <code>${name}</code> of the guide, refnn/guide.md</small></p>`, passage = numbers.data.guide[name];
-  const html = passage?.html.replace(`<figure class="box" data-formula="${name}"`, `<figure class="box this" data-formula="${name}"`);
-  return passage ? `${said}<details class="why" ${view.why ? "open" : ""}><summary>Why? (guide, section ${escaped(passage.section)})</summary><div class="passage">${html}</div></details>` : said;
+// The guide's passages that derive the formulas; they stay open from card to card.
+function guideOf(numbers, view, names) {
+  if (!names.length) return "";
+  const codes = names.map((name) => `<code>${name}</code>`).join(" and ");
+  const said = `<p class="equation"><small>the formula${names.length > 1 ? "s" : ""} ${codes} of the guide, refnn/guide.md</small></p>`;
+  const passages = names.map((name) => numbers.data.guide[name]).filter((passage) => passage);
+  if (!passages.length) return said;
+  const html = names.reduce((text, name) => text.replace(`<figure class="box" data-formula="${name}"`, `<figure class="box this" data-formula="${name}"`),
+    [...new Set(passages.map((passage) => passage.html))].join(""));
+  return `${said}<details class="why" ${view.why ? "open" : ""}><summary>Why? (guide, section ${escaped(passages[0].section)})</summary><div class="passage">${html}</div></details>`;
 }
 
 function lineOfCode(tensor) {

@@ -115,6 +115,8 @@ function play(on) {
 }
 
 function onClick(event) {
+  const why = event.target.closest?.(".why > summary");
+  if (why) view.why = !why.parentElement.open; // "toggle" may come behind the next key
   const target = event.target.closest?.("[data-q], [data-step], [data-tab], [data-phase], [data-crumb], [data-row], button") ?? null;
   if (onHeatmap(event, numbers, view, openCard, (row) => { view.row = row; draw(); })) return;
   if (!target) return;
@@ -183,7 +185,7 @@ function readAddress() {
 
 // A formula's id, as the guide's page links to it: the first number that has it.
 function readFormula(id, phase) {
-  const tensor = [...numbers.tensors.values()].find((t) => t.equation === id);
+  const tensor = [...numbers.tensors.values()].find((t) => t.equations.includes(id));
   if (!tensor) return;
   view.q = { name: tensor.name, index: tensor.indices.map(([letter]) => (letter === "n" ? view.row : 0)) };
   if (!phase) view.phase = "update";
@@ -197,7 +199,7 @@ async function start() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("mousemove", (event) => { if (event.target.matches?.("canvas[data-map]")) onHeatmap(event, numbers, view, openCard, () => {}); });
-  document.addEventListener("toggle", (event) => { if (event.target.matches?.("details.why")) view.why = event.target.open; else if (event.target.matches?.("details")) { drawHeatmaps(numbers, view); document.querySelectorAll("svg.scatter").forEach((svg) => drawScatter(numbers, view, svg)); } }, true);
+  document.addEventListener("toggle", (event) => { if (event.target.matches?.("details:not(.why)")) { drawHeatmaps(numbers, view); document.querySelectorAll("svg.scatter").forEach((svg) => drawScatter(numbers, view, svg)); } }, true);
   window.addEventListener("hashchange", () => { readAddress(); draw(); });
   $("step").addEventListener("input", (event) => setStep(Number(event.target.value) - 1));
   $("row").addEventListener("input", (event) => { view.row = Number(event.target.value) || 0; setStep(view.step); });
