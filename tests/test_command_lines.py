@@ -176,3 +176,49 @@ def test_a_signal_while_certify_measures(tmp_path: Path, signal: str, status: in
     assert (process.returncode, out) == (status, b"")
     assert error == b"stopped by " + (b"Ctrl-C\n" if signal == "INT" else b"SIGTERM\n")
     assert not (tmp_path / "ledger.json").exists()
+
+
+NUMPY_ALONE = """
+import sys
+for name in "tensorflow keras h5py rich jinja2 markdown_it latex2mathml hypothesis joblib".split():
+    sys.modules[name] = None
+from tftwin.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("--help", 0, ""),
+        ("explain adam-epsilon-place", 0, ""),
+        ("check mine.py", 2, "pip install '.[check]'"),
+        ("check --prove", 2, "pip install '.[check]'"),
+        ("guide", 2, "pip install -e '.[page]'"),
+        ("microscope --no-tensorflow --html m.html", 2, "pip install -e '.[page]'"),
+        ("run", 2, "pip install '.[tf]'"),
+        ("certify --quick", 2, "pip install '.[tf]'"),
+        ("compare one.npz other.npz", 2, "one.npz: no such file"),
+    ],
+)
+def test_each_command_with_numpy_alone(
+    tmp_path: Path, command: str, status: int, said: str
+) -> None:
+    """It works, or one line says which extra it needs: no command needs another one's."""
+    result = subprocess.run(
+        [sys.executable, "-c", NUMPY_ALONE, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    check(result, status, 1 if said else 0)
+    assert said.encode() in result.stderr
+
+
+def test_checking_from_python_says_what_it_needs() -> None:
+    code = "import sys; sys.modules['hypothesis'] = None; from tftwin.check import check_module"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False
+    )
+    assert b"ImportError: this needs pip install '.[check]'" in result.stderr

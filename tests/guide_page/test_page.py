@@ -277,8 +277,8 @@ def test_a_wrong_command_is_one_line(tmp_path, capsys, arguments, said):
 @pytest.mark.parametrize("command", ["guide --output", "microscope --no-tensorflow --html"])
 def test_it_needs_no_tensorflow_and_says_which_library_is_missing(tmp_path, command):
     code = (
-        "import sys\nfrom tftwin.__main__ import main\n"
-        "for name in sys.argv[2].split(): sys.modules[name] = None\n"
+        "import sys\nfor name in sys.argv[2].split(): sys.modules[name] = None\n"
+        "from tftwin.__main__ import main\n"
         "sys.exit(main([*sys.argv[3:], sys.argv[1]]))"
     )
 
@@ -286,11 +286,11 @@ def test_it_needs_no_tensorflow_and_says_which_library_is_missing(tmp_path, comm
         given = [sys.executable, "-c", code, str(tmp_path / "o.html"), missing, *command.split()]
         return subprocess.run(given, cwd=ROOT, capture_output=True, text=True, timeout=100)
 
-    assert run("tensorflow keras rich h5py").returncode == 0
+    assert run("tensorflow keras rich h5py hypothesis joblib").returncode == 0
     for module, name in (
         ("jinja2", "Jinja2"), ("markdown_it", "markdown-it-py"), ("latex2mathml", "latex2mathml"),
     ):  # fmt: skip
-        found = run(f"tensorflow {module}")
+        found = run(f"tensorflow hypothesis {module}")
         assert found.returncode == 2
         assert f"needs {name}: pip install -e '.[page]'" in found.stderr
         assert found.stderr.count("\n") == 1

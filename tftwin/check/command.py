@@ -12,8 +12,7 @@ from typing import Any
 
 from refnn.datasets.files import replacing
 from tftwin.cards import CARDS, Card
-
-NEEDS = "this needs pip install '.[check]' in a clone of refnn: {} is missing"
+from tftwin.check import NEEDS
 
 
 def add_check(commands: Any) -> None:
