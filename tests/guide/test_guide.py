@@ -95,6 +95,8 @@ def test_an_equation_within_a_line_is_executed(formula):
 
 LONG = np.finfo(np.longdouble).eps / np.finfo(np.float64).eps
 """How much finer longdouble is: by so much smaller are the bounds of its roundings."""
+HALF_OF_THE_DIGITS = np.sqrt(np.finfo(np.float64).eps)
+"""Of float64: a quotient that is worse tells little."""
 
 
 def quotient(equation, s, wide, index):
@@ -129,6 +131,7 @@ def test_a_derivative_is_that_of_the_function_before_it(name):
     for index in np.ndindex(found.shape):
         value, error = quotient(equation, s, wide, index)
         allowed = error + 2 * own[index]
+        assert error < HALF_OF_THE_DIGITS * (1 + abs(value)), index
         assert abs(value - found[index]) <= allowed, index
         if found[index]:  # the quotient is good enough to see a wrong sign, and a factor of two
             assert abs(value + found[index]) > allowed, index

@@ -145,10 +145,14 @@ def test_the_difference_quotient_is_central(at):
     value, error = arbiter._derivative(lambda a: (a**3).sum(), x, (1, 2))
     assert abs(value - 3 * at**2) <= error
     h = float(np.cbrt(np.finfo(np.longdouble).eps)) * max(1, abs(at)) / 2
-    if at:
-        assert error < 3 * abs(at) * h  # so a one-sided quotient would be seen
-    else:
-        assert error < 8 * 4 * h**2  # 8 · (h² of the first step − h² of the half), and no more
+    truncated = 3 * h**2  # (2 h)² of the first step less h² of the half
+    cubes = (
+        x.size * (abs(at) + 2 * h) ** 3
+    )  # five roundings each, in four values; then over 2 h, 4 h
+    rounded = 5 * float(np.finfo(np.longdouble).eps) * cubes * (1 / h + 1 / (2 * h))
+    assert error <= 8 * (truncated + rounded) + np.finfo(np.float64).eps * (
+        3 * at**2 + h**2 + rounded
+    )
 
 
 def test_joined_reports_keep_everything():

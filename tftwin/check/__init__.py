@@ -6,9 +6,12 @@ Python. It needs no TensorFlow. It is imported at its first use, so that the oth
 none of its libraries.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["check_module"]  # noqa: F822
+if TYPE_CHECKING:
+    from tftwin.check.checking import check_module
+
+__all__ = ["check_module"]
 NEEDS = "this needs pip install '.[check]' in a clone of refnn: {} is missing"
 
 
